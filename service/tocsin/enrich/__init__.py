@@ -1,0 +1,1 @@
+"""Lookups that explain an alert; each fails into a visible gap, never into silence."""

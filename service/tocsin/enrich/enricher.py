@@ -1,0 +1,77 @@
+"""What a lookup is, and how all lookups of one inquiry run side by side under one deadline."""
+
+import asyncio
+from collections.abc import Sequence
+from dataclasses import replace
+from datetime import timedelta
+from typing import Protocol
+
+import structlog
+
+from tocsin.errors import LookupFailed
+from tocsin.model import Findings, Gap, Inquiry
+
+log = structlog.get_logger()
+
+
+class Enricher(Protocol):
+    """One lookup. `source` is its name in a gap; `missing` is what nobody knows when it fails."""
+
+    @property
+    def source(self) -> str: ...
+
+    @property
+    def missing(self) -> tuple[str, ...]: ...
+
+    def applies(self, inquiry: Inquiry) -> bool:
+        """Whether this lookup has something to say about the inquiry; when not, it is no gap either."""
+        ...
+
+    async def look(self, inquiry: Inquiry) -> Findings:
+        """Returns what was found, the other fields left empty.
+
+        Raises LookupFailed with a short reason ("connection refused") fit for a message.
+        """
+        ...
+
+
+async def gather(enrichers: Sequence[Enricher], inquiry: Inquiry, deadline: timedelta) -> Findings:
+    """Asks every applicable enricher; what fails or is late becomes a gap. Never raises for a lookup.
+
+    Returns no later than `deadline` (plus the scheduling of the event loop).
+    """
+    asked = [enricher for enricher in enrichers if enricher.applies(inquiry)]
+    answers = await asyncio.gather(*(_ask(enricher, inquiry, deadline) for enricher in asked))
+    return merge(answers)
+
+
+async def _ask(enricher: Enricher, inquiry: Inquiry, deadline: timedelta) -> Findings:
+    try:
+        async with asyncio.timeout(deadline.total_seconds()):
+            return await enricher.look(inquiry)
+    except TimeoutError:
+        reason = f"timed out after {deadline.total_seconds():g} s"
+    except LookupFailed as failure:
+        reason = str(failure)
+    except Exception as failure:  # noqa: BLE001 - promise 3: no lookup may cancel a message
+        log.exception("lookup_broke", source=enricher.source)
+        reason = f"internal error ({type(failure).__name__})"
+    return Findings(gaps=(Gap(enricher.source, reason, enricher.missing),))
+
+
+def merge(answers: Sequence[Findings]) -> Findings:
+    """Joins partial findings; gaps of one source with the same reason become one."""
+    lookups = {domain: found for answer in answers for domain, found in answer.lookups.items()}
+    gaps: dict[tuple[str, str], Gap] = {}
+    for gap in (gap for answer in answers for gap in answer.gaps):
+        known = gaps.get((gap.source, gap.reason), replace(gap, missing=()))
+        gaps[gap.source, gap.reason] = replace(
+            known, missing=tuple(dict.fromkeys(known.missing + gap.missing))
+        )
+    return Findings(
+        lookups=lookups,
+        volume=next((answer.volume for answer in answers if answer.volume), None),
+        policy=next((answer.policy for answer in answers if answer.policy), None),
+        pods=next((answer.pods for answer in answers if answer.pods), None),
+        gaps=tuple(gaps.values()),
+    )
