@@ -19,9 +19,7 @@ class TemporaryError(TocsinError):
     (throttled, quota exhausted), so that every other message waits as well.
     """
 
-    def __init__(
-        self, text: str, *, retry_after: timedelta | None = None, whole_channel: bool = False
-    ) -> None:
+    def __init__(self, text: str, *, retry_after: timedelta | None = None, whole_channel: bool = False) -> None:
         super().__init__(text)
         self.retry_after = retry_after
         self.whole_channel = whole_channel

@@ -53,7 +53,7 @@ async def _ask(enricher: Enricher, inquiry: Inquiry, deadline: timedelta) -> Fin
         reason = f"timed out after {deadline.total_seconds():g} s"
     except LookupFailed as failure:
         reason = str(failure)
-    except Exception as failure:  # noqa: BLE001 - promise 3: no lookup may cancel a message
+    except Exception as failure:
         log.exception("lookup_broke", source=enricher.source)
         reason = f"internal error ({type(failure).__name__})"
     return Findings(gaps=(Gap(enricher.source, reason, enricher.missing),))
@@ -65,9 +65,7 @@ def merge(answers: Sequence[Findings]) -> Findings:
     gaps: dict[tuple[str, str], Gap] = {}
     for gap in (gap for answer in answers for gap in answer.gaps):
         known = gaps.get((gap.source, gap.reason), replace(gap, missing=()))
-        gaps[gap.source, gap.reason] = replace(
-            known, missing=tuple(dict.fromkeys(known.missing + gap.missing))
-        )
+        gaps[gap.source, gap.reason] = replace(known, missing=tuple(dict.fromkeys(known.missing + gap.missing)))
     return Findings(
         lookups=lookups,
         volume=next((answer.volume for answer in answers if answer.volume), None),
