@@ -310,7 +310,10 @@ class Assessment:
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """All that a message says of one incident at one moment; kept with the notice so it can be rendered again."""
+    """All that a message says of one incident at one moment; kept with the notice so it can be rendered again.
+
+    `elsewhere` names other workloads that have an open incident with the same registrable domain.
+    """
 
     incident_id: str
     kind: Kind
@@ -333,6 +336,7 @@ class Report:
     alertmanager_url: str = ""
     generator_url: str = ""
     truncated: int = 0
+    elsewhere: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

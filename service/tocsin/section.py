@@ -1,9 +1,40 @@
-"""A secret in the configuration: a value, or the file that holds it; never printed."""
+"""What every section of the configuration is made of: secrets with a `_file` twin, durations, no unknown keys."""
 
+import re
+from datetime import timedelta
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
-from pydantic import BaseModel, ConfigDict, SecretStr, model_validator
+from pydantic import BaseModel, BeforeValidator, ConfigDict, PlainSerializer, SecretStr, model_validator
+
+_UNITS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0, "w": 604800.0}
+_DURATION = re.compile(r"(\d+(?:\.\d+)?)(ms|[smhdw])")
+
+
+def parse_duration(value: Any) -> Any:
+    """Reads Prometheus's notation ("90s", "1d12h"); a bare number is seconds. Anything else is left to pydantic."""
+    if isinstance(value, str):
+        parts = _DURATION.findall(value)
+        if parts and "".join(number + unit for number, unit in parts) == value:
+            return timedelta(seconds=sum(float(number) * _UNITS[unit] for number, unit in parts))
+        raise ValueError(f'"{value}" is not a duration; write it like 90s, 5m, 24h or 1d12h')
+    if isinstance(value, int | float) and not isinstance(value, bool):
+        return timedelta(seconds=value)
+    return value
+
+
+def format_duration(value: timedelta) -> str:
+    """Writes Prometheus's notation in the largest unit that divides the value evenly."""
+    seconds = value.total_seconds()
+    for unit in ("d", "h", "m", "s"):
+        if seconds and seconds % _UNITS[unit] == 0:
+            return f"{int(seconds // _UNITS[unit])}{unit}"
+    return f"{seconds:g}s" if not seconds or seconds >= 1 else f"{seconds * 1000:g}ms"
+
+
+Duration = Annotated[
+    timedelta, BeforeValidator(parse_duration, json_schema_input_type=str), PlainSerializer(format_duration)
+]
 
 
 class Section(BaseModel):

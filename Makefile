@@ -1,0 +1,57 @@
+SHELL := bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+.PHONY: help test demo check format lock bench image clean venv servers
+
+BIN := .venv/bin
+IMAGE ?= tocsin:dev
+# Without Prometheus and Alertmanager the end-to-end tests are left out, audibly; with TOCSIN_REQUIRE_REAL=1 that is a failure.
+TOCSIN_REQUIRE_REAL ?=
+
+help:  ## show this list
+	@sed -nE 's/^([a-z]+):.*## (.*)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 16
+
+test: venv  ## set up what is missing, run every test
+	@if .ci/setup/servers; then \
+	  $(BIN)/pytest; \
+	elif [ -n "$(TOCSIN_REQUIRE_REAL)" ]; then \
+	  echo "TOCSIN_REQUIRE_REAL is set: this is a failure" >&2; exit 1; \
+	else \
+	  echo "NOT RUN: the end-to-end tests (Prometheus or Alertmanager is missing)" >&2; \
+	  $(BIN)/pytest -m "not e2e"; \
+	fi
+
+demo: venv  ## a simulated cluster, real Prometheus and Alertmanager, and the messages (DEMO_ONCE=1 ends by itself)
+	@.ci/setup/servers || true
+	@exec $(BIN)/tocsin demo
+
+check: venv  ## formatting, lint, types, import contracts, repository rules
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+	$(BIN)/pytest --quiet tests/unit/test_repository.py
+
+format: venv  ## format the code and apply the safe fixes
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix .
+
+lock: venv  ## resolve pyproject.toml into the two hashed lock files (UPGRADE=1 takes the newest versions)
+	@.ci/setup/lock $(if $(UPGRADE),--upgrade)
+
+bench: venv  ## side-by-side measurements; results go to benchmarks/
+	@.ci/setup/servers || true
+	$(BIN)/python benchmarks/run.py
+
+image:  ## build the container image with buildah (IMAGE=name:tag)
+	buildah build --layers --tag $(IMAGE) .
+
+clean:  ## remove what make created
+	rm -rf .venv build dist .demo .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache service/tocsin.egg-info
+	find service tests benchmarks -name __pycache__ -type d -prune -exec rm -rf {} +
+
+venv:
+	@.ci/setup/virtualenv
+
+servers:
+	@.ci/setup/servers

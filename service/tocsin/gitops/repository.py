@@ -1,0 +1,115 @@
+"""What both history adapters do, and how they are kept fresh."""
+
+import asyncio
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Protocol
+
+import structlog
+
+from tocsin.errors import LookupFailed
+from tocsin.gitops.index import Index
+from tocsin.model import Change
+
+log = structlog.get_logger()
+
+
+@dataclass(frozen=True, slots=True)
+class Snapshot:
+    """The policies at `sha`. `refreshed_at` is when the repository was last known to stand there.
+
+    `failure` says why the latest refresh failed, empty where it did not; the data is then as old as `refreshed_at`.
+    """
+
+    sha: str
+    index: Index
+    refreshed_at: datetime
+    failure: str = ""
+
+    def stale_for(self, now: datetime) -> timedelta | None:
+        """How old the data is, None while it is fresh."""
+        return now - self.refreshed_at if self.failure else None
+
+
+class Repository(Protocol):
+    """A GitOps repository. Every method raises LookupFailed with a reason fit for a message."""
+
+    @property
+    def source(self) -> str:
+        """Its name in messages: "git" or "GitHub"."""
+        ...
+
+    @property
+    def refresh_every(self) -> timedelta: ...
+
+    async def refresh(self) -> None:
+        """Brings the data up to date; run it in the background, never inside an alert.
+
+        On failure the earlier data keeps answering, with the failure in its snapshot.
+        """
+        ...
+
+    def snapshot(self) -> Snapshot:
+        """The policies at the newest commit seen by `refresh`."""
+        ...
+
+    async def changes(self, path: str, limit: int) -> tuple[Change, ...]:
+        """The newest commits that touched a file or directory; `what` holds the rule-level changes of policies."""
+        ...
+
+    async def releases(self, directory: str, limit: int, since_at: datetime) -> tuple[Change, ...]:
+        """The newest commits in a directory that replaced an image tag or a chart version; `what` says which."""
+        ...
+
+    async def check(self) -> str:
+        """Refreshes and describes the state in one sentence, for `tocsin check`."""
+        ...
+
+    async def close(self) -> None: ...
+
+
+async def keep_fresh(repository: Repository) -> None:
+    """Refreshes for ever, at once and then every `refresh_every`; a failure is logged and shown in messages."""
+    while True:
+        try:
+            await repository.refresh()
+        except LookupFailed as failure:
+            log.warning("gitops_refresh_failed", source=repository.source, reason=str(failure))
+        await asyncio.sleep(repository.refresh_every.total_seconds())
+
+
+class Freshness:
+    """The snapshot an adapter answers from, and what became of the latest refresh."""
+
+    def __init__(self) -> None:
+        self._snapshot: Snapshot | None = None
+        self._failure = ""
+
+    def succeeded(self, sha: str, index: Index) -> None:
+        self._snapshot = Snapshot(sha, index, datetime.now(UTC))
+        self._failure = ""
+
+    def failed(self, reason: str) -> None:
+        self._failure = reason
+
+    @property
+    def sha(self) -> str | None:
+        """The commit the data belongs to."""
+        return self._snapshot.sha if self._snapshot else None
+
+    def snapshot(self) -> Snapshot:
+        """Raises LookupFailed until a first refresh has succeeded."""
+        if self._snapshot is None:
+            raise LookupFailed(self._failure or "first fetch still under way")
+        known = self._snapshot
+        return Snapshot(known.sha, known.index, known.refreshed_at, self._failure)
+
+    def sentence(self, source: str, now: datetime) -> str:
+        """The state for an operator, for example "git: 163 policies at 1a2b3c4, fetched 2 min ago"."""
+        snapshot = self.snapshot()
+        minutes = int((now - snapshot.refreshed_at).total_seconds() // 60)
+        extra = [f"{snapshot.index.unplaced} without a namespace"] if snapshot.index.unplaced else []
+        extra += [f"{len(snapshot.index.problems)} problems"] if snapshot.index.problems else []
+        noted = f" ({', '.join(extra)})" if extra else ""
+        age = f"fetched {minutes} min ago" if minutes else "fetched just now"
+        return f"{source}: {len(snapshot.index.policies)} policies{noted} at {snapshot.sha[:7]}, {age}"

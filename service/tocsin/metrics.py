@@ -1,0 +1,48 @@
+"""tocsin's own metrics. Label values come from enums and the configuration, never from an alert."""
+
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
+
+REGISTRY = CollectorRegistry()
+
+WEBHOOKS = Counter("tocsin_webhooks", "Webhooks by answer.", ["code"], registry=REGISTRY)
+ALERTS = Counter("tocsin_alerts_accepted", "Alerts in webhooks that were durably stored.", registry=REGISTRY)
+DECISIONS = Counter(
+    "tocsin_decisions",
+    "Decisions by action and named reason, one an incident and event.",
+    ["action", "reason"],
+    registry=REGISTRY,
+)
+NOTICES = Counter("tocsin_notices", "Notices by kind and verdict.", ["kind", "verdict"], registry=REGISTRY)
+GAPS = Counter("tocsin_gaps", "Lookups that failed into a visible gap, by source.", ["source"], registry=REGISTRY)
+EVENT_FAILURES = Counter(
+    "tocsin_event_failures", "Events whose processing failed and is tried again.", registry=REGISTRY
+)
+DELIVERIES = Counter(
+    "tocsin_deliveries",
+    "Attempts to deliver, by channel and outcome (sent, retry, dead).",
+    ["channel", "outcome"],
+    registry=REGISTRY,
+)
+IN_FLIGHT = Gauge("tocsin_webhooks_in_flight", "Webhooks being read or stored now.", registry=REGISTRY)
+STAGE_SECONDS = Histogram(
+    "tocsin_stage_seconds",
+    "Duration of each stage.",
+    ["stage"],
+    buckets=(0.001, 0.005, 0.01, 0.05, 0.1, 0.5, 1, 2.5, 5, 10, 30),
+    registry=REGISTRY,
+)
+OLDEST_EVENT = Gauge(
+    "tocsin_oldest_event_age_seconds", "Age of the oldest webhook not yet processed.", registry=REGISTRY
+)
+OUTBOX = Gauge(
+    "tocsin_outbox_messages",
+    "Messages not sent, by channel and state (due, claimed, dead).",
+    ["channel", "state"],
+    registry=REGISTRY,
+)
+OLDEST_MESSAGE = Gauge(
+    "tocsin_oldest_message_age_seconds",
+    "Age of the oldest message still on its way, by channel.",
+    ["channel"],
+    registry=REGISTRY,
+)

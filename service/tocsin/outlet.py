@@ -1,0 +1,19 @@
+"""A configured channel as the story sees it."""
+
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+
+from tocsin.model import Message, Priority, Report
+
+
+@dataclass(frozen=True, slots=True)
+class Outlet:
+    """How one channel renders, and how it sends.
+
+    `send` takes the message and the identity of its delivery; it raises TemporaryError or PermanentError.
+    """
+
+    name: str
+    render: Callable[[Report], Message]
+    render_plain: Callable[[str, str, Priority], Message]
+    send: Callable[[Message, str], Awaitable[None]]

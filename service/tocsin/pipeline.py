@@ -1,0 +1,351 @@
+"""The story of an alert: received, advanced to a message, delivered.
+
+    receive   parse, store, COMMIT; only then is the webhook answered
+    advance   identify -> decide -> enrich -> assess -> render -> store: incident, notice, deliveries, COMMIT
+    deliver   send one message through one channel, then settle its row; what was told is remembered here only
+
+Each step claims one row and settles it. A process that dies in between leaves the row claimed; it comes back when its
+lease ends, or at the next start. So nothing accepted is lost, and what is told twice is what was in flight.
+"""
+
+import asyncio
+from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from typing import Protocol
+
+import structlog
+from pydantic import Field
+
+from tocsin import alertmanager, cases, identify, metrics
+from tocsin.assess import AssessSettings, assess
+from tocsin.cases import Case
+from tocsin.classify import AppsFile, classify
+from tocsin.decide import Action, DecideSettings, Decision, Memory, decide, reconsider
+from tocsin.destination import DestinationSettings
+from tocsin.enrich.enricher import Enricher, gather
+from tocsin.errors import LookupFailed, PermanentError, TemporaryError
+from tocsin.identify import IdentifySettings
+from tocsin.model import Findings, Gap, Group, Message, NoticeReason, Priority, Report
+from tocsin.outlet import Outlet
+from tocsin.progress import Elsewhere, Plan, bury, give_up, recall, store
+from tocsin.retry import RetrySettings, next_try
+from tocsin.routing import RoutingSettings, route
+from tocsin.section import Duration, Section
+from tocsin.store import deliveries, events, incidents
+from tocsin.store.database import Database, new_id
+from tocsin.store.deliveries import Delivery
+from tocsin.store.events import Event
+from tocsin.store.incidents import AlertRow, IncidentRow, Overtaken
+
+log = structlog.get_logger()
+
+EVENT_LEASE = timedelta(minutes=2)
+DELIVERY_LEASE = timedelta(minutes=2)
+OWNERS_SHARE = 0.4
+"""Part of the enrichment deadline that finding the owners of pods may use up."""
+
+
+class EnrichSettings(Section):
+    """How long a message may wait for its explanation."""
+
+    deadline: Duration = Field(
+        timedelta(seconds=5),
+        description="All lookups of one webhook end by then; what is late becomes a gap in the message.",
+    )
+    plain_after: int = Field(
+        5, ge=1, description="An event whose processing failed this often is forwarded plainly, without an explanation."
+    )
+
+
+class OwnerLookup(Protocol):
+    """Finds the workload of pods whose alert does not name one."""
+
+    async def owners(self, pods: Collection[tuple[str, str]]) -> Mapping[tuple[str, str], str]:
+        """Workloads by (namespace, pod), as far as they are known; raises LookupFailed."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Accepted:
+    """The answer to a webhook that was stored."""
+
+    event: str
+    alerts: int
+
+
+@dataclass(frozen=True, slots=True)
+class Rules:
+    """The settings of every pure stage."""
+
+    identify: IdentifySettings
+    destination: DestinationSettings
+    apps: AppsFile
+    decide: DecideSettings
+    enrich: EnrichSettings
+    assess: AssessSettings
+    routes: RoutingSettings
+    retry: RetrySettings
+
+
+class Pipeline:
+    """Steps over the store. `on_accepted` and `on_message` are called when another worker may have something to do."""
+
+    def __init__(
+        self,
+        database: Database,
+        rules: Rules,
+        enrichers: Sequence[Enricher],
+        owners: OwnerLookup | None,
+        outlets: Sequence[Outlet],
+    ) -> None:
+        self._database = database
+        self._rules = rules
+        self._enrichers = enrichers
+        self._owners = owners
+        self._outlets = {outlet.name: outlet for outlet in outlets}
+        self.on_accepted: Callable[[], object] = bool
+        self.on_message: Callable[[], object] = bool
+
+    # -- receive ------------------------------------------------------------------------------------------------
+
+    async def receive(self, body: bytes, now: datetime) -> Accepted:
+        """Stores a webhook. Returns after COMMIT.
+
+        Raises BadPayload for what is no webhook of version 4, StoreUnavailable when it could not be stored.
+        """
+        group = alertmanager.parse(body)
+        accepted = Accepted(new_id(now), len(group.alerts))
+        await self._database.run(events.insert, accepted.event, now, body.decode("utf-8"), accepted.alerts)
+        metrics.ALERTS.inc(accepted.alerts)
+        self.on_accepted()
+        return accepted
+
+    # -- advance ------------------------------------------------------------------------------------------------
+
+    async def advance(self, now: datetime) -> bool:
+        """Takes one event from the inbox to messages in the outbox. False when none was due."""
+        event = await self._database.run_lightly(events.claim, now, EVENT_LEASE)
+        if event is None:
+            return False
+        try:
+            with metrics.STAGE_SECONDS.labels("advance").time():
+                await self._advance(event, now)
+        except Overtaken:
+            await self._database.run(events.postpone, event.id, now, "another event changed the same incident")
+        except Exception as failure:  # noqa: BLE001 - an event must never be lost to a mistake of ours
+            await self._advance_failed(event, failure, now)
+        self.on_message()
+        return True
+
+    async def _advance(self, event: Event, now: datetime) -> None:
+        group = alertmanager.parse(event.body)
+        deadline_at = asyncio.get_running_loop().time() + self._rules.enrich.deadline.total_seconds()
+        found, gaps = await self._identify(group)
+        memories, elsewhere = await self._database.run_lightly(
+            recall, [case.key for case in found], {(case.subject.cluster, case.domain) for case in found if case.domain}
+        )
+        decisions = {case.key: self._decide(case, memories, elsewhere, now) for case in found}
+        open_cases = [case for case in found if decisions[case.key].action is not Action.SKIP]
+        findings = await self._enrich(open_cases, deadline_at, now)
+        plans = []
+        for case in found:
+            memory, decision = memories.get(case.key), decisions[case.key]
+            report = None
+            if decision.action is not Action.SKIP:
+                known = findings[cases.subject_key(case)]
+                known = replace(known, gaps=gaps + known.gaps)
+                others = _others(case, elsewhere)
+                report, decision = self._assess(case, group, memory, decision, known, others, now)
+            messages = self._render(report, decision)
+            plans.append(Plan(_row(case, memory, report, now), decision, report, messages))
+        await self._database.run(store, event.id, plans, now)
+        for plan in plans:
+            metrics.DECISIONS.labels(plan.decision.action.value, plan.decision.reason.value).inc()
+            log.info(
+                "decided",
+                event_id=event.id,
+                incident=plan.row.id,
+                action=plan.decision.action.value,
+                reason=plan.decision.reason.value,
+                subject=plan.row.title,
+                verdict=plan.row.verdict,
+            )
+
+    async def _identify(self, group: Group) -> tuple[list[Case], tuple[Gap, ...]]:
+        rules = self._rules
+        known = await self._database.run_lightly(incidents.known_alerts, [alert.fingerprint for alert in group.alerts])
+        owners: dict[tuple[str, str], str] = {}
+        asked = set()
+        for alert in group.alerts:
+            pods = identify.pods_to_look_up([alert], rules.identify)
+            if alert.fingerprint in known:
+                owners.update(dict.fromkeys(pods, known[alert.fingerprint].workload))
+            else:
+                asked |= pods
+        gaps: tuple[Gap, ...] = ()
+        if asked and self._owners is not None:
+            try:
+                async with asyncio.timeout(rules.enrich.deadline.total_seconds() * OWNERS_SHARE):
+                    owners.update(await self._owners.owners(asked))
+            except (LookupFailed, TimeoutError) as failure:
+                reason = str(failure) or "timed out"
+                gaps = (Gap("Prometheus", reason, ("the pod's owner",)),)
+        return cases.sort_out(group, owners, rules.identify, rules.destination), gaps
+
+    def _decide(
+        self,
+        case: Case,
+        memories: Mapping[incidents.Key, Memory],
+        elsewhere: Elsewhere,
+        now: datetime,
+    ) -> Decision:
+        others = bool(_others(case, elsewhere))
+        return decide(memories.get(case.key), case.arrival, elsewhere=others, now=now, settings=self._rules.decide)
+
+    async def _enrich(
+        self, found: list[Case], deadline_at: float, now: datetime
+    ) -> Mapping[tuple[str, str | None, str | None], Findings]:
+        """One set of lookups a subject, all subjects side by side, all within what is left of the deadline."""
+        inquiries = cases.inquiries(found, now)
+        left = timedelta(seconds=max(deadline_at - asyncio.get_running_loop().time(), 0.05))
+        with metrics.STAGE_SECONDS.labels("enrich").time():
+            answers = await asyncio.gather(*(gather(self._enrichers, inquiry, left) for inquiry in inquiries.values()))
+        for gap in (gap for answer in answers for gap in answer.gaps):
+            metrics.GAPS.labels(gap.source).inc()
+        return dict(zip(inquiries, answers, strict=True))
+
+    def _assess(
+        self,
+        case: Case,
+        group: Group,
+        memory: Memory | None,
+        decision: Decision,
+        findings: Findings,
+        elsewhere: tuple[str, ...],
+        now: datetime,
+    ) -> tuple[Report, Decision]:
+        rules = self._rules
+        classification = classify(case.subject, rules.apps)
+        assessment = assess(
+            case.kind, case.subject, case.destinations, classification, findings, case.lead, now, rules.assess
+        )
+        decision = reconsider(decision, memory, assessment.verdict)
+        reason = decision.reason if isinstance(decision.reason, NoticeReason) else NoticeReason.FIRST
+        priority, _ = route(rules.routes, classification, assessment.verdict, reason, ())
+        lead = case.lead
+        report = Report(
+            incident_id=memory.incident_id if memory else new_id(now),
+            kind=case.kind,
+            reason=reason,
+            subject=case.subject,
+            destination=case.destinations[0] if case.destinations else None,
+            other_destinations=case.destinations[1:],
+            classification=classification,
+            findings=findings,
+            assessment=assessment,
+            priority=priority,
+            alert_name=lead.name,
+            summary=lead.annotations.get("summary", ""),
+            description=lead.annotations.get("description", ""),
+            labels=lead.labels,
+            firing=len(case.arrival.firing),
+            seen=(memory.seen if memory else 0) + 1,
+            started_at=case.started_at,
+            written_at=now,
+            alertmanager_url=group.external_url,
+            generator_url=lead.generator_url,
+            truncated=group.truncated,
+            elsewhere=elsewhere,
+        )
+        return report, decision
+
+    def _render(self, report: Report | None, decision: Decision) -> tuple[Message, ...]:
+        if report is None or decision.action is not Action.NOTIFY:
+            return ()
+        metrics.NOTICES.labels(report.kind.value, report.assessment.verdict.value).inc()
+        _, names = route(
+            self._rules.routes, report.classification, report.assessment.verdict, report.reason, list(self._outlets)
+        )
+        return tuple(self._outlets[name].render(report) for name in names)
+
+    async def _advance_failed(self, event: Event, failure: Exception, now: datetime) -> None:
+        """Tries again later; in the end forwards the webhook plainly, because silence is the worst answer."""
+        metrics.EVENT_FAILURES.inc()
+        log.error("event_failed", event_id=event.id, attempts=event.attempts, error=str(failure), exc_info=failure)
+        error = f"{type(failure).__name__}: {failure}"[:500]
+        if event.attempts < self._rules.enrich.plain_after:
+            until = next_try(self._rules.retry, event.attempts, now)
+            await self._database.run(events.postpone, event.id, until, error)
+            return
+        title = "tocsin could not explain an alert"
+        text = f"Processing failed {event.attempts} times ({error}). What Alertmanager sent:\n{event.body[:1500]}"
+        messages = [outlet.render_plain(title, text, Priority.HIGH) for outlet in self._outlets.values()]
+        await self._database.run(give_up, event.id, error, messages, now)
+
+    # -- deliver ------------------------------------------------------------------------------------------------
+
+    async def deliver(self, channel: str, now: datetime) -> bool:
+        """Sends one due message of a channel and settles it. False when none was due."""
+        delivery = await self._database.run_lightly(deliveries.claim, channel, now, DELIVERY_LEASE)
+        if delivery is None:
+            return False
+        try:
+            with metrics.STAGE_SECONDS.labels("deliver").time():
+                await self._outlets[channel].send(delivery.message, delivery.id)
+        except TemporaryError as failure:
+            await self._deliver_later(delivery, failure, now)
+        except PermanentError as failure:
+            await self._deliver_never(delivery, str(failure), now)
+        else:
+            await self._database.run(deliveries.settle_sent, delivery, now)
+            metrics.DELIVERIES.labels(channel, "sent").inc()
+            log.info("sent", channel=channel, delivery=delivery.id, incident=delivery.incident_id)
+        return True
+
+    async def _deliver_later(self, delivery: Delivery, failure: TemporaryError, now: datetime) -> None:
+        channel = delivery.message.channel
+        if now - delivery.created_at >= self._rules.retry.give_up_after:
+            await self._deliver_never(delivery, f"gave up after {delivery.attempts} attempts: {failure}", now)
+            return
+        until = next_try(self._rules.retry, delivery.attempts, now, at_least=failure.retry_after)
+        await self._database.run(
+            deliveries.postpone, delivery, until, str(failure), pause_channel=failure.whole_channel
+        )
+        metrics.DELIVERIES.labels(channel, "retry").inc()
+        log.warning(
+            "delivery_postponed", channel=channel, delivery=delivery.id, until=until.isoformat(), error=str(failure)
+        )
+
+    async def _deliver_never(self, delivery: Delivery, error: str, now: datetime) -> None:
+        """Keeps the message as dead, and tells through the other channels what this one would not take."""
+        channel = delivery.message.channel
+        metrics.DELIVERIES.labels(channel, "dead").inc()
+        log.error("delivery_dead", channel=channel, delivery=delivery.id, error=error)
+        others = [outlet for name, outlet in self._outlets.items() if name != channel]
+        await self._database.run(bury, delivery, error, others, now)
+        self.on_message()
+
+
+def _others(case: Case, elsewhere: Elsewhere) -> tuple[str, ...]:
+    found = elsewhere.get((case.subject.cluster, case.domain), ())
+    return tuple(who for key, who in found if key != case.key)
+
+
+def _row(case: Case, memory: Memory | None, report: Report | None, now: datetime) -> IncidentRow:
+    return IncidentRow(
+        id=report.incident_id if report else memory.incident_id if memory else new_id(now),
+        version=memory.version if memory else 0,
+        key=case.key,
+        cluster=case.subject.cluster,
+        kind=case.kind.value,
+        namespace=case.subject.namespace or "",
+        workload=case.subject.workload or "",
+        domain=case.domain,
+        title=case.title,
+        posture=report.classification.posture.value if report else None,
+        verdict=report.assessment.verdict.value if report else None,
+        alerts=tuple(
+            AlertRow(alert.fingerprint, alert.status, alert.starts_at, identify.pod_of(alert)) for alert in case.alerts
+        ),
+    )

@@ -1,0 +1,109 @@
+"""What the story writes in one transaction: the outcome of an event, and the end of a message."""
+
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+
+from pydantic import TypeAdapter
+
+from tocsin import inert
+from tocsin.decide import Action, Decision, Memory
+from tocsin.model import Gap, Message, NoticeReason, Priority, Report, Verdict
+from tocsin.outlet import Outlet
+from tocsin.store import deliveries, events, incidents
+from tocsin.store.database import Transaction, new_id
+from tocsin.store.deliveries import Delivery
+from tocsin.store.incidents import IncidentRow, Key
+
+REPORT: TypeAdapter[Report] = TypeAdapter(Report)
+TROUBLE_EVERY = timedelta(hours=1)
+"""How often the trouble of one channel is told through the others."""
+
+Elsewhere = dict[tuple[str, str], list[tuple[Key, str]]]
+"""Open incidents, (key, `namespace/workload`), by cluster and registrable domain."""
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What one event does to one incident."""
+
+    row: IncidentRow
+    decision: Decision
+    report: Report | None
+    messages: tuple[Message, ...]
+
+
+def recall(
+    tx: Transaction, keys: Sequence[Key], domains: Collection[tuple[str, str]]
+) -> tuple[dict[Key, Memory], Elsewhere]:
+    """What is remembered of incidents, and who else has an open one with these (cluster, registrable domain)."""
+    return incidents.recall(tx, keys), {pair: incidents.elsewhere(tx, *pair) for pair in domains}
+
+
+def store(tx: Transaction, event_id: str, plans: Sequence[Plan], now: datetime) -> None:
+    """Writes incidents, notices and deliveries, and settles the event.
+
+    Raises Overtaken, writing nothing, when an incident changed since it was recalled.
+    """
+    for plan in plans:
+        if plan.row.version == 0 and plan.decision.action is Action.SKIP:
+            continue  # resolved, and never seen firing: there is no incident to write it to
+        incidents.record(tx, plan.row, now)
+        if plan.report is None or plan.decision.action is not Action.NOTIFY:
+            continue
+        verdict = plan.report.assessment.verdict
+        notice_id = _tell(tx, plan.row.id, plan.report.reason, verdict, plan.report, now)
+        for message in plan.messages:
+            deliveries.insert(tx, new_id(now), notice_id, plan.row.id, message, now)
+    events.finish(tx, event_id)
+
+
+def give_up(tx: Transaction, event_id: str, error: str, messages: Sequence[Message], now: datetime) -> None:
+    """Buries an event that cannot be processed and puts its plain messages on their way."""
+    notice_id = _tell(tx, event_id, NoticeReason.FIRST, Verdict.UNJUDGED, None, now)
+    for message in messages:
+        deliveries.insert(tx, new_id(now), notice_id, event_id, message, now)
+    events.bury(tx, event_id, error)
+
+
+def bury(tx: Transaction, delivery: Delivery, error: str, others: Sequence[Outlet], now: datetime) -> None:
+    """Gives a message up and tells through `others` what its channel would not take.
+
+    A channel that has the same notice is told of the trouble, at most every TROUBLE_EVERY; when no channel is left that
+    has it, the whole report goes to those that were not addressed. Trouble about trouble is never told.
+    """
+    deliveries.settle_dead(tx, delivery, error, now)
+    stored = deliveries.report_of(tx, delivery.notice_id)
+    if stored is None:
+        return
+    channel = delivery.message.channel
+    addressed = deliveries.channels_of(tx, delivery.notice_id)
+    fresh = [outlet for outlet in others if outlet.name not in addressed]
+    if fresh and all(state == "dead" for state in addressed.values()):
+        report = REPORT.validate_json(stored)
+        gap = Gap(f"channel {channel}", inert.text(error), ("delivery there",))
+        report = replace(report, findings=replace(report.findings, gaps=(*report.findings.gaps, gap)))
+        for outlet in fresh:
+            deliveries.insert(tx, new_id(now), delivery.notice_id, delivery.incident_id, outlet.render(report), now)
+        return
+    alive = [outlet for outlet in others if addressed.get(outlet.name) in {"due", "claimed", "sent"}]
+    if not alive or not deliveries.may_tell_trouble(tx, channel, now, TROUBLE_EVERY):
+        return
+    title = f"Channel {channel} refused a message"
+    text = (
+        f"{inert.text(error, 500)}\nIt was: {delivery.message.title}\nYou also got it here. "
+        f"Until the channel is mended, its messages are kept as dead: tocsin incidents"
+    )
+    notice_id = _tell(tx, delivery.incident_id, NoticeReason.FIRST, Verdict.UNJUDGED, None, now)
+    for outlet in alive:
+        message = outlet.render_plain(title, text, Priority.HIGH)
+        deliveries.insert(tx, new_id(now), notice_id, delivery.incident_id, message, now)
+
+
+def _tell(
+    tx: Transaction, incident_id: str, reason: NoticeReason, verdict: Verdict, report: Report | None, now: datetime
+) -> str:
+    notice_id = new_id(now)
+    content = REPORT.dump_json(report).decode() if report else ""
+    deliveries.tell(tx, notice_id, incident_id, reason.value, verdict.value, content, now)
+    return notice_id

@@ -1,0 +1,1 @@
+"""Every SQL statement of tocsin, and the engine that runs them."""

@@ -1,0 +1,56 @@
+"""What a statement runs in, and how instants and identities are written; shared by every engine."""
+
+import secrets
+from collections.abc import Callable, Sequence
+from datetime import UTC, datetime, timedelta
+from typing import Any, Concatenate, ParamSpec, Protocol, TypeVar
+
+P = ParamSpec("P")
+T = TypeVar("T")
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+
+
+class Rows(Protocol):
+    """The answer to one statement."""
+
+    @property
+    def rowcount(self) -> int: ...
+    def fetchone(self) -> Any: ...
+    def fetchall(self) -> list[Any]: ...
+
+
+class Transaction(Protocol):
+    """An open transaction. Statements use `?` for parameters and the SQL that SQLite and PostgreSQL share."""
+
+    def execute(self, sql: str, parameters: Sequence[Any] = (), /) -> Rows: ...
+    def executemany(self, sql: str, parameters: Sequence[Sequence[Any]], /) -> Rows: ...
+
+
+class Database(Protocol):
+    """Runs one step in one transaction and returns its result after COMMIT."""
+
+    async def run(self, step: Callable[Concatenate[Transaction, P], T], /, *args: P.args, **kwargs: P.kwargs) -> T:
+        """Raises StoreUnavailable when nothing was committed; any exception of `step` itself passes through."""
+        ...
+
+    async def run_lightly(
+        self, step: Callable[Concatenate[Transaction, P], T], /, *args: P.args, **kwargs: P.kwargs
+    ) -> T:
+        """Like `run`, for steps whose loss in a power cut is harmless (claims): their commit may skip the flush."""
+        ...
+
+
+def to_us(instant: datetime) -> int:
+    """Microseconds since 1970 in UTC."""
+    return (instant - _EPOCH) // timedelta(microseconds=1)
+
+
+def from_us(value: int) -> datetime:
+    """The aware UTC instant of so many microseconds since 1970."""
+    return _EPOCH + timedelta(microseconds=value)
+
+
+def new_id(now: datetime) -> str:
+    """24 hex digits that sort by time to the millisecond and carry 48 random bits."""
+    return f"{to_us(now) // 1000:012x}{secrets.token_hex(6)}"

@@ -1,0 +1,130 @@
+"""The outbox: one row for each message and channel. States: due -> claimed -> sent, or dead with its reason."""
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from tocsin.model import Message
+from tocsin.store.database import Transaction, from_us, to_us
+
+
+@dataclass(frozen=True, slots=True)
+class Delivery:
+    """A message on its way, claimed for sending. `attempts` counts this one."""
+
+    id: str
+    incident_id: str
+    notice_id: str
+    message: Message
+    attempts: int
+    created_at: datetime
+
+
+def tell(
+    tx: Transaction, notice_id: str, incident_id: str, reason: str, verdict: str, report: str, now: datetime
+) -> None:
+    """Stores the decision to tell someone, with the report (JSON) that every message about it is rendered from."""
+    tx.execute(
+        "INSERT INTO notice (id, incident_id, reason, verdict, created_at, report) VALUES (?, ?, ?, ?, ?, ?)",
+        (notice_id, incident_id, reason, verdict, to_us(now), report),
+    )
+
+
+def insert(
+    tx: Transaction, delivery_id: str, notice_id: str, incident_id: str, message: Message, now: datetime
+) -> None:
+    """Puts one message for one channel on its way."""
+    tx.execute(
+        "INSERT INTO delivery (id, incident_id, notice_id, channel, title, body, state, due_at, created_at)"
+        " VALUES (?, ?, ?, ?, ?, ?, 'due', ?, ?)",
+        (delivery_id, incident_id, notice_id, message.channel, message.title)
+        + (json.dumps(message.body, ensure_ascii=False), to_us(now), to_us(now)),
+    )
+
+
+def claim(tx: Transaction, channel: str, now: datetime, lease: timedelta) -> Delivery | None:
+    """Takes the oldest due message of a channel that is not paused.
+
+    A later message about the same incident waits for the earlier one, so that the order inside an incident holds.
+    """
+    row = tx.execute(
+        "UPDATE delivery SET state = 'claimed', due_at = ?, attempts = attempts + 1 WHERE id = ("
+        " SELECT d.id FROM delivery d WHERE d.channel = ? AND d.state IN ('due', 'claimed') AND d.due_at <= ?"
+        "  AND NOT EXISTS (SELECT 1 FROM channel c WHERE c.name = d.channel AND c.paused_until > ?)"
+        "  AND NOT EXISTS (SELECT 1 FROM delivery e WHERE e.incident_id = d.incident_id AND e.channel = d.channel"
+        "   AND e.state IN ('due', 'claimed') AND e.id < d.id)"
+        " ORDER BY d.due_at, d.id LIMIT 1"
+        ") RETURNING id, incident_id, notice_id, channel, title, body, attempts, created_at",
+        (to_us(now + lease), channel, to_us(now), to_us(now)),
+    ).fetchone()
+    if not row:
+        return None
+    return Delivery(row[0], row[1], row[2], Message(row[3], row[4], json.loads(row[5])), row[6], from_us(row[7]))
+
+
+def settle_sent(tx: Transaction, delivery: Delivery, now: datetime) -> None:
+    """Records a successful delivery, and with it, only now, that the incident was told."""
+    at = to_us(now)
+    tx.execute("UPDATE delivery SET state = 'sent', error = '', settled_at = ? WHERE id = ?", (at, delivery.id))
+    tx.execute(
+        "UPDATE incident SET told_at = ?, version = version + 1, told_verdict = ("
+        " SELECT verdict FROM notice WHERE id = ?) WHERE id = ? AND EXISTS ("
+        " SELECT 1 FROM notice WHERE id = ? AND report <> '')",
+        (at, delivery.notice_id, delivery.incident_id, delivery.notice_id),
+    )
+
+
+def settle_dead(tx: Transaction, delivery: Delivery, error: str, now: datetime) -> None:
+    """Gives a message up; it stays visible with its reason until its incident is pruned."""
+    tx.execute(
+        "UPDATE delivery SET state = 'dead', error = ?, settled_at = ? WHERE id = ?", (error, to_us(now), delivery.id)
+    )
+
+
+def postpone(tx: Transaction, delivery: Delivery, until: datetime, error: str, *, pause_channel: bool) -> None:
+    """Makes a message due again later; with `pause_channel` every message of the channel waits until then."""
+    tx.execute(
+        "UPDATE delivery SET state = 'due', due_at = ?, error = ? WHERE id = ?", (to_us(until), error, delivery.id)
+    )
+    if pause_channel:
+        tx.execute(
+            "INSERT INTO channel (name, paused_until, reason) VALUES (?, ?, ?)"
+            " ON CONFLICT (name) DO UPDATE SET paused_until = excluded.paused_until, reason = excluded.reason",
+            (delivery.message.channel, to_us(until), error),
+        )
+
+
+def channels_of(tx: Transaction, notice_id: str) -> dict[str, str]:
+    """The state of a notice's message in each channel it was addressed to."""
+    return dict(tx.execute("SELECT channel, state FROM delivery WHERE notice_id = ?", (notice_id,)).fetchall())
+
+
+def report_of(tx: Transaction, notice_id: str) -> str | None:
+    """The report (JSON) a notice was made from; None for a notice about tocsin itself."""
+    row = tx.execute("SELECT report FROM notice WHERE id = ?", (notice_id,)).fetchone()
+    return row[0] if row and row[0] else None
+
+
+def may_tell_trouble(tx: Transaction, channel: str, now: datetime, every: timedelta) -> bool:
+    """Whether the trouble of a channel may be told again; saying yes counts as having told it."""
+    changed = tx.execute(
+        "INSERT INTO channel (name, trouble_told_at) VALUES (?, ?) ON CONFLICT (name) DO UPDATE"
+        " SET trouble_told_at = excluded.trouble_told_at WHERE channel.trouble_told_at <= ?",
+        (channel, to_us(now), to_us(now - every)),
+    ).rowcount
+    return changed == 1
+
+
+def release(tx: Transaction, now: datetime) -> int:
+    """Makes due what a process that is gone had claimed; only right where one process owns the store."""
+    return tx.execute("UPDATE delivery SET state = 'due', due_at = ? WHERE state = 'claimed'", (to_us(now),)).rowcount
+
+
+def backlog(tx: Transaction) -> Sequence[tuple[str, str, int, datetime]]:
+    """(channel, state, number, oldest) of everything that is on its way or dead."""
+    rows = tx.execute(
+        "SELECT channel, state, COUNT(*), MIN(created_at) FROM delivery"
+        " WHERE state IN ('due', 'claimed', 'dead') GROUP BY channel, state"
+    ).fetchall()
+    return [(row[0], row[1], row[2], from_us(row[3])) for row in rows]

@@ -1,0 +1,70 @@
+"""The inbox: one row for each accepted webhook. States: due -> claimed -> done, or dead after too many failures."""
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from tocsin.store.database import Transaction, from_us, to_us
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """One accepted webhook, claimed for processing. `attempts` counts this one."""
+
+    id: str
+    received_at: datetime
+    body: str
+    attempts: int
+
+
+def insert(tx: Transaction, event_id: str, now: datetime, body: str, alerts: int) -> None:
+    """Stores an accepted webhook."""
+    tx.execute(
+        "INSERT INTO event (id, received_at, body, alerts, state, due_at) VALUES (?, ?, ?, ?, 'due', ?)",
+        (event_id, to_us(now), body, alerts, to_us(now)),
+    )
+
+
+def claim(tx: Transaction, now: datetime, lease: timedelta) -> Event | None:
+    """Takes the oldest due event; when it is not settled within `lease` it is due again."""
+    row = tx.execute(
+        "UPDATE event SET state = 'claimed', due_at = ?, attempts = attempts + 1 WHERE id = ("
+        " SELECT id FROM event WHERE state IN ('due', 'claimed') AND due_at <= ? ORDER BY due_at, id LIMIT 1"
+        ") RETURNING id, received_at, body, attempts",
+        (to_us(now + lease), to_us(now)),
+    ).fetchone()
+    return Event(row[0], from_us(row[1]), row[2], row[3]) if row else None
+
+
+def finish(tx: Transaction, event_id: str) -> None:
+    """Marks an event as processed."""
+    tx.execute("UPDATE event SET state = 'done', error = '' WHERE id = ?", (event_id,))
+
+
+def postpone(tx: Transaction, event_id: str, until: datetime, error: str) -> None:
+    """Makes an event due again later, with what went wrong."""
+    tx.execute("UPDATE event SET state = 'due', due_at = ?, error = ? WHERE id = ?", (to_us(until), error, event_id))
+
+
+def bury(tx: Transaction, event_id: str, error: str) -> None:
+    """Gives an event up; it stays visible with its reason."""
+    tx.execute("UPDATE event SET state = 'dead', error = ? WHERE id = ?", (error, event_id))
+
+
+def release(tx: Transaction, now: datetime) -> int:
+    """Makes due what a process that is gone had claimed; only right where one process owns the store."""
+    return tx.execute("UPDATE event SET state = 'due', due_at = ? WHERE state = 'claimed'", (to_us(now),)).rowcount
+
+
+def oldest_at(tx: Transaction) -> datetime | None:
+    """When the oldest event that is not settled was received."""
+    row = tx.execute("SELECT MIN(received_at) FROM event WHERE state IN ('due', 'claimed')").fetchone()
+    return from_us(row[0]) if row and row[0] is not None else None
+
+
+def prune(tx: Transaction, before: datetime, limit: int) -> int:
+    """Deletes up to `limit` settled events received before an instant; dead ones count as settled."""
+    return tx.execute(
+        "DELETE FROM event WHERE id IN ("
+        " SELECT id FROM event WHERE state IN ('done', 'dead') AND received_at < ? ORDER BY received_at LIMIT ?)",
+        (to_us(before), limit),
+    ).rowcount

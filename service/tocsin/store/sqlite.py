@@ -1,0 +1,211 @@
+"""The embedded store: SQLite in WAL mode with one writer thread and group commit.
+
+One connection lives in one thread. While a commit waits for the disk, steps that arrive in the meantime queue up
+and share the next commit, so that a hundred concurrent webhooks cost a few flushes and a single one waits for
+nobody. https://sqlite.org/wal.html: with `synchronous=FULL` a commit is flushed before it returns.
+"""
+
+import asyncio
+import contextlib
+import os
+import queue
+import sqlite3
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import timedelta
+from importlib import resources
+from pathlib import Path
+from typing import Any, Concatenate
+
+import structlog
+from pydantic import Field
+
+from tocsin.errors import StoreUnavailable
+from tocsin.section import Duration, Section
+from tocsin.store.database import P, T, Transaction
+
+log = structlog.get_logger()
+
+MAX_BATCH = 500
+"""Steps that share one commit, at most: bounds what has to be run again when one of them fails."""
+
+
+class StoreSettings(Section):
+    """Where accepted alerts live, and for how long."""
+
+    path: str = Field(
+        "tocsin.db",
+        description="SQLite file on a local disk (WAL does not work over NFS); -wal and -shm files lie beside it.",
+    )
+    keep_events: Duration = Field(
+        timedelta(days=7), description="Webhooks that were fully processed are deleted after this."
+    )
+    keep_incidents: Duration = Field(
+        timedelta(days=90), description="Closed incidents, with their messages, are deleted after this."
+    )
+
+
+@dataclass(slots=True)
+class _Job:
+    step: Callable[[Transaction], Any]
+    flushed: bool
+    loop: asyncio.AbstractEventLoop
+    future: asyncio.Future[Any]
+    result: Any = None
+    error: BaseException | None = None
+
+    def settle(self) -> None:
+        if self.future.done():
+            return
+        if self.error is not None:
+            self.future.set_exception(self.error)
+        else:
+            self.future.set_result(self.result)
+
+
+class Sqlite:
+    """The store of one process. `open` before use, `close` at the end; both block."""
+
+    def __init__(self, path: str) -> None:
+        self._path = path
+        self._jobs: queue.SimpleQueue[_Job | None] = queue.SimpleQueue()
+        self._thread = threading.Thread(target=self._work, name="tocsin-store", daemon=True)
+        self._connection: sqlite3.Connection | None = None
+        self._flushing: bool | None = None
+
+    def open(self) -> None:
+        """Opens and migrates the file.
+
+        Raises StoreUnavailable with what to do when it cannot be used.
+        """
+        try:
+            if self._path != ":memory:":
+                Path(self._path).parent.mkdir(parents=True, exist_ok=True)
+            self._connection = sqlite3.connect(
+                self._path, isolation_level=None, check_same_thread=False, timeout=5.0, cached_statements=256
+            )
+            self._connection.execute("PRAGMA journal_mode = WAL")
+            self._connection.execute("PRAGMA journal_size_limit = 67108864")
+            migrate(self._connection)
+        except (sqlite3.Error, OSError) as failure:
+            raise StoreUnavailable(f"cannot open the store {os.fspath(self._path)}: {failure}") from failure
+        self._thread.start()
+
+    def close(self) -> None:
+        """Finishes what was submitted, then closes the file."""
+        if self._thread.is_alive():
+            self._jobs.put(None)
+            self._thread.join()
+        if self._connection is not None:
+            self._connection.close()
+
+    async def run(self, step: Callable[Concatenate[Transaction, P], T], /, *args: P.args, **kwargs: P.kwargs) -> T:
+        """See Database.run."""
+        return await self._submit(_bind(step, args, kwargs), flushed=True)
+
+    async def run_lightly(
+        self, step: Callable[Concatenate[Transaction, P], T], /, *args: P.args, **kwargs: P.kwargs
+    ) -> T:
+        """See Database.run_lightly."""
+        return await self._submit(_bind(step, args, kwargs), flushed=False)
+
+    async def _submit(self, step: Callable[[Transaction], T], *, flushed: bool) -> T:
+        if not self._thread.is_alive():
+            raise StoreUnavailable("the store is closed")
+        loop = asyncio.get_running_loop()
+        job = _Job(step, flushed, loop, loop.create_future())
+        self._jobs.put(job)
+        result: T = await job.future
+        return result
+
+    def _work(self) -> None:
+        ending = False
+        while not ending:
+            batch: list[_Job] = []
+            job = self._jobs.get()
+            with contextlib.suppress(queue.Empty):
+                while job is not None:
+                    batch.append(job)
+                    if len(batch) == MAX_BATCH:
+                        break
+                    job = self._jobs.get_nowait()
+            ending = job is None
+            if batch:
+                self._run_batch(batch)
+
+    def _run_batch(self, batch: list[_Job]) -> None:
+        try:
+            self._commit(batch)
+        except Exception as failure:  # noqa: BLE001 - belongs to whoever submitted the step
+            if len(batch) > 1:  # one step failed: each gets its own transaction, so that only the culprit fails
+                for job in batch:
+                    self._run_batch([job])
+                return
+            batch[0].error = _as_unavailable(failure)
+        loops: dict[asyncio.AbstractEventLoop, list[_Job]] = {}
+        for job in batch:
+            loops.setdefault(job.loop, []).append(job)
+        for loop, jobs in loops.items():
+            with contextlib.suppress(RuntimeError):  # the loop is gone: nobody waits for the answer
+                loop.call_soon_threadsafe(_settle, jobs)
+
+    def _commit(self, batch: list[_Job]) -> None:
+        connection = self._connection
+        if connection is None:
+            raise StoreUnavailable("the store is closed")
+        flush = any(job.flushed for job in batch)
+        if flush is not self._flushing:  # cannot change inside a transaction
+            connection.execute(f"PRAGMA synchronous = {'FULL' if flush else 'NORMAL'}")
+            self._flushing = flush
+        connection.execute("BEGIN IMMEDIATE")
+        try:
+            for job in batch:
+                job.result = job.step(connection)
+            connection.execute("COMMIT")
+        except BaseException:
+            if connection.in_transaction:
+                connection.execute("ROLLBACK")
+            raise
+
+
+def _bind(step: Callable[..., T], args: Any, kwargs: Any) -> Callable[[Transaction], T]:
+    return lambda transaction: step(transaction, *args, **kwargs)
+
+
+def _settle(jobs: list[_Job]) -> None:
+    for job in jobs:
+        job.settle()
+
+
+def _as_unavailable(failure: Exception) -> Exception:
+    if isinstance(failure, sqlite3.OperationalError | sqlite3.DatabaseError) and not isinstance(
+        failure, sqlite3.IntegrityError | sqlite3.ProgrammingError
+    ):
+        log.error("store_unavailable", error=str(failure))
+        return StoreUnavailable(f"the store cannot write: {failure}")
+    return failure
+
+
+def migrate(connection: sqlite3.Connection) -> None:
+    """Brings the schema to the newest version, one transaction a version; a newer file than this program is refused."""
+    connection.execute("CREATE TABLE IF NOT EXISTS schema_version (version INTEGER NOT NULL)")
+    row = connection.execute("SELECT MAX(version) FROM schema_version").fetchone()
+    current = row[0] or 0
+    scripts = sorted(
+        (
+            entry
+            for entry in resources.files("tocsin.store").joinpath("migrations").iterdir()
+            if entry.name.endswith(".sql")
+        ),
+        key=lambda entry: entry.name,
+    )
+    if current > len(scripts):
+        raise StoreUnavailable(
+            f"the store has schema {current}, this tocsin knows {len(scripts)}: run the newer tocsin"
+        )
+    for version, script in enumerate(scripts[current:], start=current + 1):
+        statements = script.read_text(encoding="utf-8")
+        connection.executescript(
+            f"BEGIN IMMEDIATE;\n{statements}\nINSERT INTO schema_version VALUES ({version});\nCOMMIT;"
+        )

@@ -1,0 +1,73 @@
+"""POST /webhook: the only way in.
+
+Alertmanager retries 5xx and transport errors, and drops a payload answered 4xx until the group's next flush
+(`Retrier` in prometheus/alertmanager `notify/util.go`). So a valid payload is answered 200 or 503, never 4xx.
+"""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from datetime import UTC, datetime
+
+import structlog
+from aiohttp import web
+
+from tocsin import metrics
+from tocsin.errors import BadPayload, StoreUnavailable
+from tocsin.pipeline import Accepted
+from tocsin.web import authentication
+from tocsin.web.settings import ServerSettings
+
+log = structlog.get_logger()
+
+Receive = Callable[[bytes, datetime], Awaitable[Accepted]]
+STORE_WITHIN = 8.0
+"""Seconds. Alertmanager gives a flush at least 10 s; an answer of 503 in time is better than none."""
+
+
+class Webhook:
+    """Answers one POST: authenticated, bounded, stored, 200."""
+
+    def __init__(self, settings: ServerSettings, receive: Receive) -> None:
+        self._settings = settings
+        self._receive = receive
+        self._in_flight = 0
+        self.stopping = False
+
+    async def post(self, request: web.Request) -> web.Response:
+        """The handler. The body of a failure says what is wrong and repeats nothing of the payload's values."""
+        if not authentication.allows(self._settings, request.headers.get("Authorization")):
+            response = _answer(401, {"error": "missing or wrong credentials"})
+            response.headers["WWW-Authenticate"] = authentication.challenge(self._settings)
+            return response
+        if self.stopping:
+            return _answer(503, {"error": "shutting down"})
+        if self._in_flight >= self._settings.max_in_flight:
+            return _answer(503, {"error": f"{self._in_flight} webhooks in flight; try again"})
+        self._in_flight += 1
+        metrics.IN_FLIGHT.set(self._in_flight)
+        try:
+            return await self._store(request)
+        finally:
+            self._in_flight -= 1
+            metrics.IN_FLIGHT.set(self._in_flight)
+
+    async def _store(self, request: web.Request) -> web.Response:
+        try:
+            body = await request.read()
+            async with asyncio.timeout(STORE_WITHIN):
+                accepted = await self._receive(body, datetime.now(UTC))
+        except web.HTTPRequestEntityTooLarge:
+            return _answer(413, {"error": f"the body is larger than server.max_body ({self._settings.max_body} bytes)"})
+        except BadPayload as failure:
+            log.warning("webhook_refused", error=str(failure))
+            return _answer(400, {"error": str(failure)})
+        except StoreUnavailable as failure:
+            return _answer(503, {"error": str(failure)})
+        except TimeoutError:
+            return _answer(503, {"error": f"the store did not commit within {STORE_WITHIN:g} s"})
+        return _answer(200, {"event": accepted.event, "alerts": accepted.alerts})
+
+
+def _answer(status: int, body: dict[str, object]) -> web.Response:
+    metrics.WEBHOOKS.labels(str(status)).inc()
+    return web.json_response(body, status=status)

@@ -1,0 +1,66 @@
+"""Runs steps until told to stop, then drains. Knows nothing of alerts.
+
+A step claims one due row, does what is to be done, settles the row, and says whether there was one. Anything that
+a step lets escape is logged and tried again after a pause: a worker ends only when it is told to.
+"""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from datetime import UTC, datetime, timedelta
+
+import structlog
+
+log = structlog.get_logger()
+
+Step = Callable[[datetime], Awaitable[bool]]
+
+
+class Worker:
+    """`lanes` steps at a time; looks for due rows every `idle_every`, or at once when woken."""
+
+    def __init__(self, name: str, step: Step, *, lanes: int, idle_every: timedelta = timedelta(seconds=1)) -> None:
+        self.name = name
+        self.last_step_at: datetime | None = None
+        self._step = step
+        self._lanes = lanes
+        self._idle = idle_every.total_seconds()
+        self._news = asyncio.Event()
+        self._stopping = False
+
+    def wake(self) -> None:
+        """Says that a row may be due now."""
+        self._news.set()
+
+    def stop(self) -> None:
+        """Asks the worker to end once nothing is due; whoever runs it sets the limit."""
+        self._stopping = True
+        self._news.set()
+
+    async def run(self) -> None:
+        """Works until `stop` was called and nothing is due any more."""
+        async with asyncio.TaskGroup() as lanes:
+            for _ in range(self._lanes):
+                lanes.create_task(self._lane())
+
+    async def _lane(self) -> None:
+        while True:
+            self._news.clear()
+            if await self._one():
+                continue
+            if self._stopping:
+                return
+            try:
+                async with asyncio.timeout(self._idle):
+                    await self._news.wait()
+            except TimeoutError:
+                continue
+
+    async def _one(self) -> bool:
+        now = datetime.now(UTC)
+        self.last_step_at = now
+        try:
+            return await self._step(now)
+        except Exception as failure:
+            log.error("step_failed", worker=self.name, error=str(failure), exc_info=True)
+            await asyncio.sleep(min(self._idle, 1.0))
+            return False

@@ -1,0 +1,115 @@
+"""A YAML file of the operator's, and where in it each mistake is."""
+
+import difflib
+import types
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Any, Union, get_args, get_origin
+
+import yaml
+from pydantic import BaseModel, ValidationError
+
+from tocsin.errors import ConfigurationError
+
+Loc = tuple[int | str, ...]
+_Loader: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+
+
+@dataclass(frozen=True, slots=True)
+class YamlFile:
+    """A parsed file: its values, and the nodes that know their lines."""
+
+    path: Path
+    values: dict[str, Any]
+    root: yaml.Node | None
+
+    def line(self, loc: Loc) -> int | None:
+        """The line, from 1, of the deepest part of `loc` that the file has; None when it has not even the first."""
+        node, line = self.root, None
+        for part in loc:
+            found = _child(node, part)
+            if found is None:
+                continue  # the tag of a union is part of a location, but not of the file
+            node, line = found
+        return line
+
+
+def read(path: Path) -> YamlFile:
+    """Reads and parses a file that holds one mapping; an empty file is an empty mapping.
+
+    Raises ConfigurationError with file and line.
+    """
+    try:
+        text = path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as failure:
+        raise ConfigurationError(f"{path}: cannot be read: {failure}") from failure
+    try:
+        root = yaml.compose(text, Loader=_Loader)
+        values = yaml.load(text, Loader=_Loader)  # noqa: S506 - the safe loader, in C where there is one
+    except yaml.MarkedYAMLError as failure:
+        line = failure.problem_mark.line + 1 if failure.problem_mark else 1
+        raise ConfigurationError(f"{path}:{line}: not YAML: {failure.problem}") from failure
+    except yaml.YAMLError as failure:
+        raise ConfigurationError(f"{path}: not YAML: {failure}") from failure
+    if values is None:
+        values = {}
+    if not isinstance(values, dict):
+        raise ConfigurationError(f"{path}:1: expected a mapping of keys, found {type(values).__name__}")
+    return YamlFile(path, values, root)
+
+
+def mistakes(failure: ValidationError, model: type[BaseModel], file: YamlFile | None) -> list[str]:
+    """One line a mistake: file and line, the key, what is wrong, and for an unknown key the nearest known one."""
+    return [_mistake(dict(error), model, file) for error in failure.errors(include_url=False, include_input=False)]
+
+
+def nearest(word: str, known: Iterable[str]) -> str:
+    """A hint at the known word that is nearest, empty when none is near."""
+    choices = sorted(known)
+    close = difflib.get_close_matches(word, choices, n=1, cutoff=0.5)
+    return f'; did you mean "{close[0]}"?' if close else f" (known: {', '.join(choices)})" if choices else ""
+
+
+def _mistake(error: dict[str, Any], model: type[BaseModel], file: YamlFile | None) -> str:
+    loc: Loc = error["loc"]
+    line = file.line(loc) if file else None
+    where = f"{file.path}:{line}: " if file and line else f"{file.path}: " if file else ""
+    what = str(error["msg"]).removeprefix("Value error, ")
+    if error["type"] == "extra_forbidden":
+        what = "unknown key" + nearest(str(loc[-1]), _keys(model, loc[:-1]))
+    return f"{where}{'.'.join(map(str, loc)) or 'configuration'}: {what}"
+
+
+def _child(node: yaml.Node | None, part: int | str) -> tuple[yaml.Node, int] | None:
+    if isinstance(node, yaml.MappingNode):
+        for key, value in node.value:
+            if key.value == str(part):
+                return value, key.start_mark.line + 1
+    if isinstance(node, yaml.SequenceNode) and isinstance(part, int) and part < len(node.value):
+        return node.value[part], node.value[part].start_mark.line + 1
+    return None
+
+
+def _keys(annotation: Any, loc: Sequence[int | str]) -> set[str]:
+    """The keys a mapping at `loc` below a type may have."""
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        return _model_keys(annotation, loc)
+    origin, arguments = get_origin(annotation), get_args(annotation)
+    if origin is Annotated:
+        return _keys(arguments[0], loc)
+    if origin in (Union, types.UnionType):
+        return set().union(*(_keys(argument, loc) for argument in arguments))
+    if origin in (dict, list, tuple) and loc:
+        return _keys(arguments[-1] if origin is dict else arguments[0], loc[1:])
+    return set()
+
+
+def _model_keys(model: type[BaseModel], loc: Sequence[int | str]) -> set[str]:
+    if not loc:
+        return set(model.model_fields)
+    field = model.model_fields.get(str(loc[0]))
+    if field is not None:
+        return _keys(field.annotation, loc[1:])
+    tag = model.model_fields.get("type")  # of a union: part of the location, but no key of its own
+    return _model_keys(model, loc[1:]) if tag and get_args(tag.annotation) == (loc[0],) else set()

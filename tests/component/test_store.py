@@ -1,0 +1,195 @@
+"""The store on a real file: commits, claims, conflicts, and what is left after a crash."""
+
+import asyncio
+import sqlite3
+from collections.abc import AsyncIterator
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+
+from tocsin.decide import DecideSettings
+from tocsin.errors import StoreUnavailable
+from tocsin.model import AlertStatus, Message, Verdict
+from tocsin.store import deliveries, events, incidents
+from tocsin.store.database import Transaction, from_us, new_id, to_us
+from tocsin.store.incidents import AlertRow, IncidentRow, Overtaken
+from tocsin.store.sqlite import Sqlite
+
+NOW = datetime(2026, 11, 22, 14, 0, tzinfo=UTC)
+LEASE = timedelta(minutes=2)
+
+
+@pytest.fixture
+async def store(tmp_path: Path) -> AsyncIterator[Sqlite]:
+    database = Sqlite(str(tmp_path / "sub" / "tocsin.db"))
+    database.open()
+    yield database
+    database.close()
+
+
+def row(version: int = 0, *, incident_id: str = "i1", status: AlertStatus = AlertStatus.FIRING) -> IncidentRow:
+    return IncidentRow(
+        id=incident_id, version=version, key=("", "novel", "media", "recyclarr", "paste-drop.example"), cluster="",
+        kind="novel", namespace="media", workload="recyclarr", domain="paste-drop.example", title="media/recyclarr",
+        posture="bounded", verdict="unexplained", alerts=(AlertRow("f1", status, NOW, "pod-1"),),
+    )  # fmt: skip
+
+
+def send(tx: Transaction, channel: str = "phone", *, delivery_id: str = "d1", report: str = "{}") -> None:
+    deliveries.tell(tx, f"n{delivery_id}", "i1", "first", "unexplained", report, NOW)
+    deliveries.insert(tx, delivery_id, f"n{delivery_id}", "i1", Message(channel, "title", {"message": "é"}), NOW)
+
+
+def test_instants_survive_and_identities_sort_by_time() -> None:
+    assert from_us(to_us(NOW)) == NOW
+    assert new_id(NOW) < new_id(NOW + timedelta(milliseconds=1))
+
+
+async def test_an_event_is_claimed_once_and_comes_back_when_its_lease_ends(store: Sqlite) -> None:
+    await store.run(events.insert, "e1", NOW, "{}", 1)
+    claimed = await store.run_lightly(events.claim, NOW, LEASE)
+    assert claimed is not None and claimed.attempts == 1
+    assert await store.run_lightly(events.claim, NOW, LEASE) is None
+    again = await store.run_lightly(events.claim, NOW + LEASE, LEASE)
+    assert again is not None and again.attempts == 2
+    await store.run(events.finish, "e1")
+    assert await store.run_lightly(events.claim, NOW + 9 * LEASE, LEASE) is None
+
+
+async def test_release_gives_back_what_a_dead_process_had_claimed(store: Sqlite) -> None:
+    await store.run(events.insert, "e1", NOW, "{}", 1)
+    await store.run_lightly(events.claim, NOW, LEASE)
+    assert await store.run(events.release, NOW) == 1
+    assert await store.run_lightly(events.claim, NOW, LEASE) is not None
+
+
+async def test_two_events_cannot_both_write_an_incident_on_old_memory(store: Sqlite) -> None:
+    await store.run(incidents.record, row(), NOW)
+    with pytest.raises(Overtaken):
+        await store.run(incidents.record, row(incident_id="i2"), NOW)
+    await store.run(incidents.record, row(1), NOW)
+    with pytest.raises(Overtaken):
+        await store.run(incidents.record, row(1), NOW)
+
+
+async def test_memory_is_written_by_delivery_only(store: Sqlite) -> None:
+    key = row().key
+    await store.run(incidents.record, row(), NOW)
+    await store.run(send)
+    before = (await store.run(incidents.recall, [key]))[key]
+    assert (before.told_verdict, before.pending_verdict) == (None, Verdict.UNEXPLAINED)
+    delivery = await store.run_lightly(deliveries.claim, "phone", NOW, LEASE)
+    assert delivery is not None and delivery.message.body == {"message": "é"}
+    await store.run(deliveries.settle_sent, delivery, NOW)
+    after = (await store.run(incidents.recall, [key]))[key]
+    assert (after.told_at, after.told_verdict, after.pending_verdict) == (NOW, Verdict.UNEXPLAINED, None)
+
+
+async def test_a_dead_message_leaves_no_memory(store: Sqlite) -> None:
+    await store.run(incidents.record, row(), NOW)
+    await store.run(send)
+    delivery = await store.run_lightly(deliveries.claim, "phone", NOW, LEASE)
+    assert delivery is not None
+    await store.run(deliveries.settle_dead, delivery, "403", NOW)
+    memory = (await store.run(incidents.recall, [row().key]))[row().key]
+    assert memory.known_verdict is None
+    assert [entry[:3] for entry in await store.run(deliveries.backlog)] == [("phone", "dead", 1)]
+
+
+async def test_trouble_about_a_channel_is_no_memory_of_the_incident(store: Sqlite) -> None:
+    await store.run(incidents.record, row(), NOW)
+    await store.run(send, report="")
+    delivery = await store.run_lightly(deliveries.claim, "phone", NOW, LEASE)
+    assert delivery is not None
+    await store.run(deliveries.settle_sent, delivery, NOW)
+    assert (await store.run(incidents.recall, [row().key]))[row().key].known_verdict is None
+
+
+async def test_order_inside_an_incident_and_pause_of_a_channel(store: Sqlite) -> None:
+    await store.run(incidents.record, row(), NOW)
+    await store.run(send, delivery_id="d1")
+    await store.run(send, delivery_id="d2")
+    await store.run(send, "mail", delivery_id="d3")
+    first = await store.run_lightly(deliveries.claim, "phone", NOW, LEASE)
+    assert first is not None and first.id == "d1"
+    assert await store.run_lightly(deliveries.claim, "phone", NOW, LEASE) is None, "d2 waits for d1"
+    until = NOW + timedelta(hours=1)
+    await store.run(deliveries.postpone, first, NOW, "throttled", pause_channel=False)
+    first = await store.run_lightly(deliveries.claim, "phone", NOW, LEASE)
+    assert first is not None and first.attempts == 2
+    await store.run(deliveries.postpone, first, until, "quota", pause_channel=True)
+    assert await store.run_lightly(deliveries.claim, "phone", until - timedelta(seconds=1), LEASE) is None
+    other = await store.run_lightly(deliveries.claim, "mail", NOW, LEASE)
+    assert other is not None and other.id == "d3", "another channel is not delayed"
+    assert await store.run_lightly(deliveries.claim, "phone", until, LEASE) is not None
+
+
+async def test_an_incident_grows_quiet_closes_and_is_pruned(store: Sqlite) -> None:
+    settings = DecideSettings()
+    await store.run(incidents.record, row(), NOW)
+    await store.run(send)
+    assert await store.run(incidents.close_quiet, NOW + settings.quiet_after, settings) == 0, "it still fires"
+    await store.run(incidents.record, row(1, status=AlertStatus.RESOLVED), NOW)
+    assert [entry["state"] for entry in await store.run(incidents.listing, 10)] == ["quiet"]
+    assert await store.run(incidents.close_quiet, NOW + settings.quiet_after, settings) == 1
+    assert await store.run(incidents.recall, [row().key]) == {}
+    await store.run(incidents.record, row(incident_id="i2"), NOW)
+    assert await store.run(incidents.prune, NOW + timedelta(days=1), 100) == 1
+    assert [entry["id"] for entry in await store.run(incidents.listing, 10)] == ["i2"]
+    assert await store.run(deliveries.backlog) == []
+
+
+async def test_a_silent_alertmanager_does_not_keep_an_incident_open_for_ever(store: Sqlite) -> None:
+    settings = DecideSettings()
+    await store.run(incidents.record, row(), NOW)
+    assert await store.run(incidents.close_quiet, NOW + settings.lost_after, settings) == 1
+
+
+async def test_concurrent_steps_share_commits_and_one_failure_spoils_only_itself(store: Sqlite) -> None:
+    def broken(tx: Transaction) -> None:
+        events.insert(tx, "broken", NOW, "{}", 1)
+        raise ValueError("broken")
+
+    steps = [store.run(events.insert, f"e{number}", NOW, "{}", 1) for number in range(50)]
+    answers = await asyncio.gather(*steps[:25], store.run(broken), *steps[25:], return_exceptions=True)
+    assert [type(answer) for answer in answers if answer is not None] == [ValueError]
+    found = [await store.run_lightly(events.claim, NOW, LEASE) for _ in range(51)]
+    assert {event.id for event in found if event} == {f"e{number}" for number in range(50)}
+
+
+async def test_a_full_disk_is_unavailable_and_then_works_again(store: Sqlite) -> None:
+    await store.run(lambda tx: tx.execute("PRAGMA max_page_count = 40").fetchall())
+    with pytest.raises(StoreUnavailable, match="full"):
+        await store.run(events.insert, "big", NOW, "x" * 1_000_000, 1)
+    await store.run(lambda tx: tx.execute("PRAGMA max_page_count = 100000").fetchall())
+    await store.run(events.insert, "big", NOW, "x" * 1_000_000, 1)
+
+
+async def test_what_was_answered_is_in_the_file_when_the_process_is_gone(tmp_path: Path) -> None:
+    path = tmp_path / "t.db"
+    database = Sqlite(str(path))
+    database.open()
+    await database.run(events.insert, "e1", NOW, "{}", 1)
+    with sqlite3.connect(path) as other:  # no close: what a crash leaves behind
+        assert other.execute("SELECT id FROM event").fetchall() == [("e1",)]
+    other.close()
+    database.close()
+    with pytest.raises(StoreUnavailable):
+        await database.run(events.insert, "e2", NOW, "{}", 1)
+
+
+def test_a_file_that_is_no_database_or_too_new_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "t.db"
+    path.write_bytes(b"not a database, but long enough to be one" * 100)
+    with pytest.raises(StoreUnavailable, match="not a database"):
+        Sqlite(str(path)).open()
+    newer = tmp_path / "newer.db"
+    first = Sqlite(str(newer))
+    first.open()
+    first.close()
+    with sqlite3.connect(newer) as connection:
+        connection.execute("INSERT INTO schema_version VALUES (999)")
+    connection.close()
+    with pytest.raises(StoreUnavailable, match="newer tocsin"):
+        Sqlite(str(newer)).open()
