@@ -26,11 +26,14 @@ LABEL org.opencontainers.image.title="tocsin" \
       org.opencontainers.image.licenses="Apache-2.0" \
       org.opencontainers.image.version="${VERSION}" \
       org.opencontainers.image.revision="${REVISION}"
-# git answers the policy history; its version follows the Debian release.
+# git, over https or ssh, answers the policy history; versions follow the Debian release.
+# ssh refuses to run for a user that has no name.
 # hadolint ignore=DL3008
 RUN apt-get update \
- && apt-get install --yes --no-install-recommends git \
+ && apt-get install --yes --no-install-recommends ca-certificates git openssh-client \
  && rm -rf /var/lib/apt/lists/* \
+ && groupadd --gid 65532 tocsin \
+ && useradd --no-log-init --uid 65532 --gid 65532 --home-dir /data --no-create-home --shell /usr/sbin/nologin tocsin \
  && install --directory --owner=65532 --group=65532 --mode=0700 /data
 COPY --from=build /opt/tocsin /opt/tocsin
 COPY config/tocsin.yaml config/apps.yaml /etc/tocsin/

@@ -39,9 +39,11 @@ format: venv  ## format the code and apply the safe fixes
 lock: venv  ## resolve pyproject.toml into the two hashed lock files (UPGRADE=1 takes the newest versions)
 	@.ci/setup/lock $(if $(UPGRADE),--upgrade)
 
-bench: venv  ## side-by-side measurements; results go to benchmarks/
-	@.ci/setup/servers || true
-	$(BIN)/python benchmarks/run.py
+bench: venv  ## side-by-side measurements
+	@.ci/setup/servers
+	@for script in $(filter-out benchmarks/bare.py benchmarks/load.py,$(wildcard benchmarks/*.py)); do \
+	  echo "$$script" >&2; $(BIN)/python "$$script"; \
+	done
 
 image:  ## build the container image with buildah (IMAGE=name:tag)
 	buildah build --layers --tag $(IMAGE) .

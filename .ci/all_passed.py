@@ -1,7 +1,7 @@
 """Fails unless a JUnit report shows end-to-end tests and no skipped test: a test that did not run proves nothing."""
 
 import sys
-import xml.etree.ElementTree as ElementTree
+from xml.etree import ElementTree
 
 END_TO_END = "tests.e2e."
 

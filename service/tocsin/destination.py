@@ -134,7 +134,7 @@ def _without_search_suffix(labels: list[str], suffixes: DestinationSettings) -> 
 
 
 def _expanded_service(labels: list[str]) -> list[str]:
-    """What was asked for, of `ASKED.NAMESPACE.svc` or `ASKED.svc`; namespaces like `media` are top-level domains too."""
+    """What was asked for, of `ASKED.NAMESPACE.svc` or `ASKED.svc`; a namespace may be called like a domain."""
     if labels[-1:] and labels[-1] in _NEVER_A_NAMESPACE:
         return labels
     rest = labels[:-1]
@@ -158,14 +158,14 @@ def _is_top_level(label: str) -> bool:
 
 def _is_internal(labels: Sequence[str], suffixes: DestinationSettings) -> bool:
     if len(labels) == 1:
-        return labels != ["*"] and labels != [""]
+        return labels[0] not in ("*", "")
     own = (suffixes.cluster_domain, *suffixes.lan_domains)
     return labels[-1] in _INTERNAL or any(_before(labels, domain) is not None for domain in own)
 
 
 def _address(raw: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:
     try:
-        return ipaddress.ip_address(raw)
+        return None if "%" in raw else ipaddress.ip_address(raw)  # a zone index may hold any character
     except ValueError:
         return None
 

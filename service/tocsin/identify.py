@@ -37,7 +37,7 @@ _LONGEST_POD = 63
 class LabelNames(Section):
     """Which labels of an alert say what; of several the first with a value counts.
 
-    `namespace` and `pod` come last in their lists: on a rule over raw Hubble series they name the agent that was scraped.
+    `namespace` and `pod` come last in their lists: over raw Hubble series they name the agent that was scraped.
     """
 
     cluster: tuple[str, ...] = Field(("cluster",), description="Labels that name the cluster.")
@@ -86,7 +86,7 @@ def subject_of(alert: Alert, owners: Mapping[PodId, str], settings: IdentifySett
     cluster = _first(alert.labels, names.cluster)[1] or settings.cluster
     namespace = _first(alert.labels, names.namespace)[1]
     label, workload = _first(alert.labels, names.workload)
-    pod = _pod(alert, settings)
+    pod = pod_of(alert, settings)
     pods = (pod,) if pod else ()
     if workload:
         return Subject(cluster, namespace, workload, pods, f"label {label}")
@@ -100,7 +100,7 @@ def pods_to_look_up(alerts: Iterable[Alert], settings: IdentifySettings) -> set[
     """The pods whose owner has to be asked for: no label names their workload, and Kubernetes could know them."""
     wanted = set()
     for alert in alerts:
-        namespace, pod = _first(alert.labels, settings.labels.namespace)[1], _pod(alert, settings)
+        namespace, pod = _first(alert.labels, settings.labels.namespace)[1], pod_of(alert, settings)
         if _first(alert.labels, settings.labels.workload)[1] or not namespace or not pod:
             continue
         if is_kubernetes_name(namespace) and is_kubernetes_name(pod):
@@ -139,7 +139,8 @@ def is_kubernetes_name(value: str) -> bool:
     return _KUBERNETES_NAME.fullmatch(value) is not None and ".." not in value
 
 
-def _pod(alert: Alert, settings: IdentifySettings) -> str | None:
+def pod_of(alert: Alert, settings: IdentifySettings) -> str | None:
+    """The pod the alert names, by a label or else by an annotation (an example of several pods)."""
     names = settings.labels.pod
     return _first(alert.labels, names)[1] or _first(alert.annotations, names)[1]
 

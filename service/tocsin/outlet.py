@@ -8,7 +8,7 @@ from tocsin.model import Message, Priority, Report
 
 @dataclass(frozen=True, slots=True)
 class Outlet:
-    """How one channel renders, and how it sends.
+    """How one channel renders, how it sends, and how many messages it takes at a time.
 
     `send` takes the message and the identity of its delivery; it raises TemporaryError or PermanentError.
     """
@@ -17,3 +17,4 @@ class Outlet:
     render: Callable[[Report], Message]
     render_plain: Callable[[str, str, Priority], Message]
     send: Callable[[Message, str], Awaitable[None]]
+    lanes: int = 1

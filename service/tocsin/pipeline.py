@@ -158,7 +158,7 @@ class Pipeline:
                 others = _others(case, elsewhere)
                 report, decision = self._assess(case, group, memory, decision, known, others, now)
             messages = self._render(report, decision)
-            plans.append(Plan(_row(case, memory, report, now), decision, report, messages))
+            plans.append(Plan(_row(case, memory, report, self._rules.identify, now), decision, report, messages))
         await self._database.run(store, event.id, plans, now)
         for plan in plans:
             metrics.DECISIONS.labels(plan.decision.action.value, plan.decision.reason.value).inc()
@@ -332,7 +332,9 @@ def _others(case: Case, elsewhere: Elsewhere) -> tuple[str, ...]:
     return tuple(who for key, who in found if key != case.key)
 
 
-def _row(case: Case, memory: Memory | None, report: Report | None, now: datetime) -> IncidentRow:
+def _row(
+    case: Case, memory: Memory | None, report: Report | None, naming: IdentifySettings, now: datetime
+) -> IncidentRow:
     return IncidentRow(
         id=report.incident_id if report else memory.incident_id if memory else new_id(now),
         version=memory.version if memory else 0,
@@ -346,6 +348,7 @@ def _row(case: Case, memory: Memory | None, report: Report | None, now: datetime
         posture=report.classification.posture.value if report else None,
         verdict=report.assessment.verdict.value if report else None,
         alerts=tuple(
-            AlertRow(alert.fingerprint, alert.status, alert.starts_at, identify.pod_of(alert)) for alert in case.alerts
+            AlertRow(alert.fingerprint, alert.status, alert.starts_at, identify.pod_of(alert, naming) or "")
+            for alert in case.alerts
         ),
     )

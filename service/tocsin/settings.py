@@ -54,9 +54,7 @@ class Settings(BaseSettings):
     destination: DestinationSettings = Field(DestinationSettings(), description="How DNS names are normalised.")
     decide: DecideSettings = Field(DecideSettings(), description="When an incident is told again, and when it is over.")
     enrich: EnrichSettings = Field(EnrichSettings(), description="How long a message may wait for its explanation.")
-    prometheus: PrometheusSettings = Field(
-        PrometheusSettings(), description="Where names, bytes and owners are asked."
-    )
+    prometheus: PrometheusSettings = Field(PrometheusSettings(), description="Where names, bytes and owners are asked.")
     gitops: GitOpsSettings = Field(GitOpsSettings(), description="Where policies and their history are read.")
     assess: AssessSettings = Field(AssessSettings(), description="Thresholds of the verdict.")
     routes: RoutingSettings = Field(RoutingSettings(), description="From class and verdict to priority and channels.")

@@ -12,6 +12,9 @@ import structlog
 
 log = structlog.get_logger()
 
+STUCK_AFTER = timedelta(minutes=5)
+"""A worker that has not begun a step for this long is reported as not running."""
+
 Step = Callable[[datetime], Awaitable[bool]]
 
 
@@ -35,6 +38,10 @@ class Worker:
         """Asks the worker to end once nothing is due; whoever runs it sets the limit."""
         self._stopping = True
         self._news.set()
+
+    def alive(self, now: datetime) -> bool:
+        """Whether a lane looked for work lately; a step may take minutes, so this is generous."""
+        return self.last_step_at is not None and now - self.last_step_at < STUCK_AFTER
 
     async def run(self) -> None:
         """Works until `stop` was called and nothing is due any more."""

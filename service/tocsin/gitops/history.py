@@ -14,9 +14,10 @@ from tocsin.policy import diff
 
 MAX_WHAT: Final = 12
 _MAX_CHARS: Final = 200
-_PULL_REQUEST: Final = re.compile(r"\(#(\d{1,9})\)\s*$|^Merge pull request #(\d{1,9})\b|\(!(\d{1,9})\)\s*$")
+_SQUASHED: Final = re.compile(r"\(#(\d{1,9})\)\s*$")
+_MERGED: Final = re.compile(r"^Merge pull request #(\d{1,9})\b")
 _BOT: Final = re.compile(
-    r"\[bot\]$|^(?:renovate|dependabot|flux|fluxcd|github-actions|argocd-image-updater|pre-commit-ci|mend)(?:[ -]?bot)?$",
+    r"\[bot\]$|^(?:renovate|dependabot|flux|fluxcd|github-actions|argocd-image-updater|pre-commit-ci)(?:[ -]?bot)?$",
     re.IGNORECASE,
 )
 _VERSION_LINE: Final = re.compile(
@@ -27,10 +28,9 @@ _VERSION_LINE: Final = re.compile(
 
 @dataclass(frozen=True, slots=True)
 class Commit:
-    """One commit as a history adapter reads it. `at` is the committer's date; `parent` the first parent, or None."""
+    """One commit as a history adapter reads it. `at` is the committer's date."""
 
     sha: str
-    parent: str | None
     at: datetime
     author: str
     email: str
@@ -56,8 +56,8 @@ class FilePatch:
 
 def pull_request(subject: str) -> int | None:
     """The number in "... (#123)" (squash and rebase merges) or "Merge pull request #123 from ..."."""
-    found = _PULL_REQUEST.search(subject)
-    return next((int(number) for number in found.groups() if number), None) if found else None
+    found = _SQUASHED.search(subject) or _MERGED.search(subject)
+    return int(found[1]) if found else None
 
 
 def is_bot(author: str, email: str) -> bool:

@@ -2,7 +2,7 @@
 
 import asyncio
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import Protocol
 
 import structlog
@@ -85,8 +85,8 @@ class Freshness:
         self._snapshot: Snapshot | None = None
         self._failure = ""
 
-    def succeeded(self, sha: str, index: Index) -> None:
-        self._snapshot = Snapshot(sha, index, datetime.now(UTC))
+    def succeeded(self, sha: str, index: Index, at: datetime) -> None:
+        self._snapshot = Snapshot(sha, index, at)
         self._failure = ""
 
     def failed(self, reason: str) -> None:

@@ -54,7 +54,7 @@ class GitSettings(Section):
     )
     ssh_known_hosts: Path | None = Field(
         default=None,
-        description="known_hosts file for ssh; a host that is not in it is refused. Default: none, ssh then uses its own.",
+        description="known_hosts file for ssh; a host not in it is refused. Default: none, ssh then uses its own.",
     )
     refresh_every: timedelta = Field(
         default=timedelta(minutes=5),
@@ -83,6 +83,8 @@ class GitSettings(Section):
             raise ValueError("set exactly one of path and url")
         if self.url is not None:
             _check_url(self.url)
+        if self.token is not None and not (self.url or "").startswith(("https://", "http://")):
+            raise ValueError("a token needs an https:// url")
         if self.branch is not None and (self.branch.startswith("-") or ".." in self.branch):
             raise ValueError("branch: not a branch name")
         return self
@@ -121,13 +123,14 @@ class GitHubSettings(Section):
     refresh_every: timedelta = Field(
         default=timedelta(minutes=5),
         ge=timedelta(seconds=5),
-        description="How often to look for a new commit, in the background. Default 5 min: an unchanged branch costs no "
-        "rate limit, a new commit one archive.",
+        description="How often to look for a new commit, in the background. Default 5 min: an unchanged branch costs "
+        "no rate limit, a new commit one archive.",
     )
     request_timeout: timedelta = Field(
         default=timedelta(seconds=10),
         gt=timedelta(0),
-        description="Longest time of one request; then its connection is given up. Default 10 s: usual are 50 to 300 ms.",
+        description="Longest time of one request; then its connection is given up. Default 10 s: usual are 50 to "
+        "300 ms.",
     )
     archive_timeout: timedelta = Field(
         default=timedelta(minutes=2),

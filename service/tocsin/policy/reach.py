@@ -81,7 +81,9 @@ def _fqdn_matches(peer: Peer, name: str) -> bool:
         return matches_name(peer.value, name)
     if peer.value.lower().removesuffix(".") == name.lower().removesuffix("."):
         return True
-    return matches_pattern(peer.value, name.replace("*", _ANY_NAME))
+    if name == "*" or name.startswith("*."):
+        name = f"{_ANY_NAME}{name[1:]}"
+    return matches_pattern(peer.value, name)
 
 
 def _remaining(entry: Egress, names: Sequence[str], denied: Sequence[Port]) -> tuple[Port, ...] | None:

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from tocsin.inert import clip
+from tocsin import inert
 from tocsin.model import Message, Priority, Report
 from tocsin.render import wording
 from tocsin.render.limits import Line, Role, bulleted, fit, fit_title
@@ -16,7 +16,7 @@ TEXT_CHARS = 16_000
 def report(report: Report, *, channel: str) -> Message:
     """Renders a report; links are written out, and the incident's id for `tocsin incidents`."""
     after = [f"{link.label}: {link.url}" for link in links(report)]
-    after.append(f"Incident: {clip(report.incident_id, 100)}")
+    after.append(f"Incident: {inert.text(report.incident_id, 100)}")
     return _message(channel, wording.title(report), wording.lines(report), report.priority, after)
 
 

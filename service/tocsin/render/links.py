@@ -1,11 +1,11 @@
 """The links a message may carry: only to systems the operator runs, never built from a DNS name. Pure."""
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from urllib.parse import quote, urlsplit
 
-from tocsin.model import Kind, Report, Subject
+from tocsin.model import Kind, NoticeReason, Report, Subject
 
 URL_CHARS = 1500
 """Longest link of any message; a Prometheus expression link beyond it would crowd out the message itself."""
@@ -29,37 +29,35 @@ class Link:
 
 def links(report: Report) -> tuple[Link, ...]:
     """Returns the links of a report, most useful first; what is not an http(s) URL is left out."""
-    matchers = quote(alert_filter(report), safe="")
     alertmanager = report.alertmanager_url.rstrip("/")
-    candidates = [
-        Link("Silence", f"{alertmanager}/#/silences/new?filter={matchers}"),
-        Link("Query", report.generator_url),
-    ]
+    matchers = quote(alert_filter(report), safe="", errors="replace")  # JSON may hold lone surrogates
+    candidates = []
     if report.kind is Kind.OTHER:
-        candidates.insert(0, Link("Alertmanager", f"{alertmanager}/#/alerts?filter={matchers}"))
+        candidates.append(Link("Alertmanager", f"{alertmanager}/#/alerts?filter={matchers}"))
+    if report.reason is not NoticeReason.RESOLVED and _told_apart(report.subject, report.labels):
+        candidates.append(Link("Silence", f"{alertmanager}/#/silences/new?filter={matchers}"))
+    candidates.append(Link("Query", report.generator_url))
     return tuple(link for link in candidates if _safe(link.url))
 
 
 def alert_filter(report: Report) -> str:
     """Alertmanager's matchers for this alert and subject, with the label names the alert itself carries."""
-    chosen = dict(_chosen(report.alert_name, report.subject, report.labels))
+    labels, subject = report.labels, report.subject
+    names = [_label_with(labels, subject.namespace, _NAMESPACE_LABELS), _who(subject, labels)]
+    if not any(names):
+        names = [next((name for name in _THING_LABELS if labels.get(name)), None)]
+    chosen = {"alertname": report.alert_name} | {name: labels[name] for name in names if name}
     return "{" + ",".join(f'{_name(name)}="{_escape(value)}"' for name, value in chosen.items()) + "}"
 
 
-def _chosen(alert_name: str, subject: Subject, labels: Mapping[str, str]) -> Iterable[tuple[str, str]]:
-    yield "alertname", alert_name
-    namespace = _label_with(labels, subject.namespace, _NAMESPACE_LABELS)
-    who = _label_with(labels, subject.workload, _WORKLOAD_LABELS) or next(
-        (found for pod in subject.pods if (found := _label_with(labels, pod, _POD_LABELS))), None
-    )
-    if namespace:
-        yield namespace, labels[namespace]
-    if who:
-        yield who, labels[who]
-    else:
-        thing = next((name for name in _THING_LABELS if labels.get(name)), None)
-        if thing and not namespace:
-            yield thing, labels[thing]
+def _told_apart(subject: Subject, labels: Mapping[str, str]) -> bool:
+    """Whether the alert's own labels single the subject out; a silence for a whole namespace is no button."""
+    return not (subject.workload or subject.pods) or _who(subject, labels) is not None
+
+
+def _who(subject: Subject, labels: Mapping[str, str]) -> str | None:
+    pods = (_label_with(labels, pod, _POD_LABELS) for pod in subject.pods)
+    return _label_with(labels, subject.workload, _WORKLOAD_LABELS) or next(filter(None, pods), None)
 
 
 def _label_with(labels: Mapping[str, str], value: str | None, preferred: tuple[str, ...]) -> str | None:

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from tocsin import inert
 from tocsin.model import Destination, Gap, Kind, NoticeReason, PolicyFacts, Report, Verdict
 from tocsin.render.limits import LINE_CHARS, Line, Role, clip_front
-from tocsin.render.quantity import age, count, multiple, rate
+from tocsin.units import age, count, multiple, rate
 
 _SUBJECT_CHARS = 64
 _DESTINATION_CHARS = 100
@@ -27,10 +27,10 @@ _READS_ON = ("timed out", "answered", "refused", "rejected", "failed", "is ", "w
 def title(report: Report, *, namespaced: bool = True) -> str:
     """The title: verdict first, then who, then what. Not yet bounded for a channel.
 
-    Without `namespaced` a known workload stands alone.
+    Without `namespaced` the workload of a judged alert stands alone.
     """
     conclusion = _conclusion(report)
-    who = _who(report, namespaced)
+    who = _who(report, namespaced or report.kind is Kind.OTHER)
     if report.kind is Kind.OTHER:
         return f"{conclusion}: {who}" if who else conclusion
     return f"{conclusion}: {who or 'unknown subject'}{_deed(report)}"
@@ -42,7 +42,7 @@ def lines(report: Report, *, namespaced: bool = True) -> tuple[Line, ...]:
     Without `namespaced` the body names the namespace, because the title does not.
     """
     said = _content(report, namespaced)
-    return tuple(Line(role, inert.text(text, LINE_CHARS)) for role, text in said if text.strip())
+    return tuple(Line(role, inert.text(text.strip(), LINE_CHARS)) for role, text in said if text.strip())
 
 
 def plain_title(title: str) -> str:
@@ -93,14 +93,15 @@ def _content(report: Report, namespaced: bool) -> Iterator[tuple[Role, str]]:
 
 
 def _judged(report: Report) -> Iterator[tuple[Role, str]]:
-    said = report.assessment.headline or inert.defang(report.summary)
+    said = report.assessment.headline.strip() or inert.defang(report.summary).strip()
     yield Role.HEADLINE, said or f"{_hostile(report.alert_name) or 'An egress alert'} is firing."
-    yield from ((Role.REASON, reason) for reason in report.assessment.reasons)
+    if report.reason is not NoticeReason.RESOLVED:  # they spoke of the moment it was told
+        yield from ((Role.REASON, reason) for reason in report.assessment.reasons)
 
 
 def _forwarded(report: Report) -> Iterator[tuple[Role, str]]:
     said = list(dict.fromkeys(_paragraphs(report.summary) + _paragraphs(report.description)))
-    headline = said.pop(0) if said else report.assessment.headline
+    headline = said.pop(0) if said else report.assessment.headline.strip()
     yield Role.HEADLINE, headline or f"{_hostile(report.alert_name) or 'An alert'} is firing."
     yield from ((Role.FACT, text) for text in said)
     yield from ((Role.REASON, reason) for reason in report.assessment.reasons)
@@ -115,7 +116,8 @@ def _notice(report: Report) -> str:
         case NoticeReason.WORSE:
             return "Worse than what you were last told."
         case NoticeReason.WIDER:
-            return "Wider: another workload already has this open."
+            same = "asks for the same domain" if report.kind is Kind.NOVEL else "has the same alert"
+            return f"Wider: another workload {same} as well."
         case NoticeReason.REPEAT:
             return f"Still firing after {lasted}."
         case NoticeReason.RESOLVED:
@@ -138,7 +140,7 @@ def _seen(report: Report, namespaced: bool) -> str:
         parts.append(f"Seen {count(report.seen, 'time')}")
     if report.firing > 1:
         parts.append(f"{count(report.firing, 'alert')} firing")
-    if report.subject.namespace and report.subject.workload and not namespaced:
+    if report.subject.namespace and report.subject.workload and not (namespaced or report.kind is Kind.OTHER):
         parts.append(f"namespace {_hostile(report.subject.namespace)}")
     if report.subject.cluster:
         parts.append(f"cluster {_hostile(report.subject.cluster)}")

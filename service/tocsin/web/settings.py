@@ -1,10 +1,11 @@
 """Where tocsin listens, and who may post."""
 
+from datetime import timedelta
 from pathlib import Path
 
 from pydantic import Field, SecretStr, model_validator
 
-from tocsin.section import Duration, Section, timedelta
+from tocsin.section import Duration, Section
 
 
 class ServerSettings(Section):

@@ -1,0 +1,143 @@
+"""Alertmanager's webhook, version 4: bytes in, Group out. Sans-IO.
+
+Tolerant of whatever later versions add; strict about what the rest relies on. Errors quote no part of the
+payload but its version: Alertmanager logs the answers it gets.
+"""
+
+import hashlib
+import re
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from typing import Annotated, Any, Literal
+
+from pydantic import AwareDatetime, BaseModel, ConfigDict, FailFast, NonNegativeInt, TypeAdapter, ValidationError
+
+from tocsin import inert
+from tocsin.errors import BadPayload
+from tocsin.model import Alert, AlertStatus, Group
+
+VERSION = "4"
+_MOST_TRUNCATED = 2**31 - 1
+_FINGERPRINT = re.compile(r"[A-Za-z0-9._:-]{1,64}")
+_YEARS = range(1970, 9999)
+"""Years in which an instant can be moved to any zone without overflow."""
+
+
+# Without FailFast a hostile body of a few megabytes holds millions of mistakes, each of which is kept until the last.
+_Labels = Annotated[dict[str, str], FailFast()]
+
+
+class _Alert(BaseModel):
+    model_config = ConfigDict(extra="ignore")
+
+    status: Literal["firing", "resolved"]
+    labels: _Labels = {}
+    annotations: _Labels = {}
+    startsAt: AwareDatetime  # noqa: N815 - Alertmanager's word
+    endsAt: AwareDatetime | None = None  # noqa: N815
+    generatorURL: str | None = None  # noqa: N815
+    fingerprint: str | None = None
+
+
+class _Webhook(BaseModel):
+    model_config = ConfigDict(extra="ignore")
+
+    version: Literal["4"]
+    groupKey: str | None = None  # noqa: N815
+    receiver: str | None = None
+    externalURL: str | None = None  # noqa: N815
+    truncatedAlerts: NonNegativeInt = 0  # noqa: N815
+    alerts: Annotated[list[_Alert], FailFast()]
+
+
+_WEBHOOK = TypeAdapter(_Webhook)
+
+
+_WORDS = {
+    "missing": "missing",
+    "model_type": "not a JSON object",
+    "literal_error": 'neither "firing" nor "resolved"',
+    "string_type": "not a string",
+    "list_type": "not a list",
+    "dict_type": "not a JSON object",
+}
+
+
+def parse(body: bytes | str) -> Group:
+    """Reads one webhook. Raises BadPayload with what is wrong and where."""
+    octets = body.encode("utf-8", "surrogatepass") if isinstance(body, str) else body
+    try:
+        webhook = _WEBHOOK.validate_json(octets, strict=True)
+    except ValidationError as failure:
+        raise BadPayload(_explain(failure)) from None
+    return Group(
+        group_key=webhook.groupKey or "",
+        receiver=webhook.receiver or "",
+        external_url=webhook.externalURL or "",
+        truncated=min(webhook.truncatedAlerts, _MOST_TRUNCATED),
+        alerts=tuple(_alert(alert, index) for index, alert in enumerate(webhook.alerts)),
+    )
+
+
+def _alert(sent: _Alert, index: int) -> Alert:
+    if sent.startsAt.year not in _YEARS:
+        raise BadPayload(f"alerts[{index}].startsAt: year {sent.startsAt.year} is out of range")
+    status = AlertStatus(sent.status)
+    labels = sent.labels
+    fingerprint = sent.fingerprint or ""
+    return Alert(
+        status=status,
+        labels=labels,
+        annotations=sent.annotations,
+        starts_at=sent.startsAt.astimezone(UTC),
+        ends_at=_end(sent.endsAt) if status is AlertStatus.RESOLVED else None,
+        generator_url=sent.generatorURL or "",
+        fingerprint=fingerprint if _FINGERPRINT.fullmatch(fingerprint) else fingerprint_of(labels),
+    )
+
+
+def _end(sent: datetime | None) -> datetime | None:
+    """Go's zero time (year 1) means no end; moving it to another zone would overflow."""
+    return sent.astimezone(UTC) if sent and sent.year in _YEARS else None
+
+
+def fingerprint_of(labels: Mapping[str, str]) -> str:
+    """Identifies a label set where Alertmanager sent no usable fingerprint: 16 hexadecimal digits, like its own.
+
+    It is SHA-256 based and never equal to Alertmanager's, which is FNV-1a.
+    """
+    digest = hashlib.sha256()
+    for name, value in sorted(labels.items()):
+        for part in (name, value):
+            octets = part.encode("utf-8", "surrogatepass")
+            digest.update(len(octets).to_bytes(8, "big") + octets)
+    return digest.hexdigest()[:16]
+
+
+def _explain(failure: ValidationError) -> str:
+    mistake: Any = failure.errors(include_url=False)[0]
+    at, kind = mistake["loc"], mistake["type"]
+    if kind == "json_invalid":
+        return f"not JSON: {inert.text(str(mistake['ctx']['error']), 120)}"
+    if at == ("version",) and kind == "literal_error":
+        return f"version is {_quoted(mistake['input'])}; tocsin reads version {_quoted(VERSION)}"
+    if at[-1:] in (("startsAt",), ("endsAt",)) and kind != "missing":
+        return f"{_path(at)}: not an RFC 3339 instant"
+    return f"{_path(at)}: {_WORDS.get(kind) or inert.text(str(mistake['msg']), 120)}"
+
+
+def _path(at: tuple[int | str, ...]) -> str:
+    """Where a mistake is: `alerts[2].startsAt`, `alerts[0].labels["the.name"]`."""
+    path = ""
+    for part in at:
+        if isinstance(part, int):
+            path += f"[{part}]"
+        elif path.endswith((".labels", ".annotations")):
+            path += f"[{_quoted(part)}]"
+        else:
+            path += f".{part}" if path else part
+    return path or "the body"
+
+
+def _quoted(value: object) -> str:
+    return f'"{inert.text(value, 40)}"' if isinstance(value, str) else inert.text(repr(value), 40)

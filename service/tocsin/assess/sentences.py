@@ -1,0 +1,159 @@
+"""The reasons a message gives, each one sentence of facts without a verdict. Pure.
+
+Whatever somebody else wrote (names, commit subjects, rules) is made inert here; the sentences are shown as they are.
+What was not looked up has no sentence: silence never stands for harmless.
+"""
+
+from collections.abc import Iterator, Sequence
+from datetime import datetime, timedelta
+
+from tocsin import inert, units
+from tocsin.classify import SOURCE
+from tocsin.destination import shorten
+from tocsin.model import Change, Classification, Destination, Lookups, PolicyFacts, PolicyMatch, Posture, Subject
+
+_LISTED = 3
+
+
+def safe(value: str, limit: int = 80) -> str:
+    """Text of a stranger, on one line, without anything a phone makes a link of."""
+    return inert.defang(inert.text(value, limit))
+
+
+def who(subject: Subject) -> str:
+    """The workload, or the pod, or "it"."""
+    return safe(subject.workload or (subject.pods[0] if subject.pods else "") or "it")
+
+
+def meant_to_be(classification: Classification) -> str:
+    """The class in words: "unbounded by design (apps.yaml)"."""
+    words = {
+        Posture.BOUNDED: "bounded",
+        Posture.UNBOUNDED: "unbounded by design",
+        Posture.BETWEEN: "neither bounded nor unbounded",
+        Posture.LAN_ONLY: "meant to stay on the own network",
+        Posture.UNKNOWN: "not classified",
+    }
+    source = classification.evidence[0].source if classification.evidence else ""
+    shown = source if source == SOURCE else safe(source)
+    return words[classification.posture] + (f" ({shown})" if shown else "")
+
+
+def conflicts(classification: Classification) -> Iterator[str]:
+    """What else is said of the workload and disagrees."""
+    for rival in classification.conflicts:
+        yield f"conflict: {rival.source if rival.source == SOURCE else safe(rival.source)} says {safe(rival.statement)}"
+
+
+def asked(found: Lookups, now: datetime) -> str | None:
+    """ "first asked 14:02 UTC, 11 min ago; 12 lookups, 1 pod (NAME)"."""
+    parts = []
+    if found.first_asked_at:
+        first = found.first_asked_at
+        parts.append(f"first asked {units.clock(first, now)}, {units.age(now - first)} ago")
+    seen = [units.count(found.lookups, "lookup")] if found.lookups is not None else []
+    if found.pods:
+        seen.append(f"{units.count(len(found.pods), 'pod')} ({listed(found.pods)})")
+    if seen:
+        parts.append(", ".join(seen))
+    return "; ".join(parts) or None
+
+
+def before(found: Lookups, subject: Subject, look_back: timedelta, now: datetime) -> str:
+    """Whether other pods of the workload asked, for no longer a past than was watched."""
+    if found.earlier_pods:
+        when = f", last {units.age(now - found.earlier_at)} ago" if found.earlier_at else ""
+        return f"{units.count(len(found.earlier_pods), 'other pod')} of {who(subject)} asked for it{when}"
+    if found.watched_for is None:
+        return f"no other pod of {who(subject)} is known to have asked for it; how long that was watched is not known"
+    covered = found.watched_for >= look_back
+    past = units.age(look_back) if covered else f"{units.age(found.watched_for)} of data"
+    return f"no pod of {who(subject)} asked for it in {past}"
+
+
+def elsewhere(found: Lookups, destination: Destination) -> str | None:
+    """Which other workloads ask for the registrable domain; None when that was not looked up."""
+    if found.neighbours is None:
+        return None
+    domain = shorten(inert.defang(destination.domain))
+    if not found.neighbours:
+        return f"no other workload asks for {domain}"
+    others = units.count(len(found.neighbours), "other workload")
+    verb = "asks" if len(found.neighbours) == 1 else "ask"
+    return f"{others} {verb} for {domain}: {listed(found.neighbours)}"
+
+
+def policies(facts: PolicyFacts, destinations: Sequence[Destination], subject: Subject) -> Iterator[str]:
+    """Which policy lets the names through, by which rule."""
+    if not facts.policies:
+        yield f"no policy found that selects {who(subject)}"
+        return
+    rules = list(dict.fromkeys(_ruling(policy, found) for policy in _primary_first(facts) for found in destinations))
+    told = [rule for rule in rules if rule]
+    if destinations and not told:
+        names = listed([policy.name for policy in _primary_first(facts)])
+        yield f"no rule lets it through ({names})"
+    yield from told[:_LISTED]
+
+
+def policy_changes(facts: PolicyFacts, within: timedelta, now: datetime) -> Iterator[str]:
+    """How long the primary policy has been as it is, or what lately changed in it."""
+    for policy in _primary_first(facts)[:1]:
+        if not policy.changes:
+            continue
+        last = policy.changes[0]
+        since = units.age(now - last.at)
+        if now - last.at > within:
+            yield f"policy unchanged for {since}{_source(last, quoting=True)}"
+        else:
+            yield f"policy changed {since} ago: {_what(last)}{_source(last, quoting=False)}"
+
+
+def releases(facts: PolicyFacts, subject: Subject, since: datetime, within: timedelta, now: datetime) -> Iterator[str]:
+    """The last release before `since`, where it is recent; otherwise how long nothing was deployed."""
+    earlier = released_before(facts, since, within)
+    if earlier:
+        gap = units.age(since - earlier.at)
+        yield f"{who(subject)} {_what(earlier)} {gap} before{_source(earlier, quoting=False)}"
+    elif facts.releases:
+        yield f"nothing deployed in {units.age(now - max(change.at for change in facts.releases))}"
+
+
+def released_before(facts: PolicyFacts, since: datetime, within: timedelta) -> Change | None:
+    """The latest release no more than `within` before `since`."""
+    recent = [change for change in facts.releases if timedelta(0) <= since - change.at <= within]
+    return max(recent, key=lambda change: change.at, default=None)
+
+
+def version_change(change: Change) -> str:
+    """What a release changed, without its source: "image 4.0.9 -> 4.0.10"."""
+    return _what(change)
+
+
+def listed(values: Sequence[str]) -> str:
+    """Up to three of them, and how many more there are."""
+    shown = ", ".join(safe(value, 64) for value in values[:_LISTED])
+    more = len(values) - _LISTED
+    return f"{shown} and {more} more" if more > 0 else shown
+
+
+def _primary_first(facts: PolicyFacts) -> list[PolicyMatch]:
+    return sorted(facts.policies, key=lambda policy: not policy.primary)
+
+
+def _ruling(policy: PolicyMatch, destination: Destination) -> str | None:
+    rule = policy.allows.get(destination.name)
+    if not rule:
+        return None
+    verb = "names it" if destination.name in policy.named else "lets it through"
+    return f"policy {safe(policy.name)} {verb}: {safe(rule, 120)}"
+
+
+def _what(change: Change) -> str:
+    return safe(", ".join(change.what), 100) if change.what else f'"{safe(change.subject)}"'
+
+
+def _source(change: Change, *, quoting: bool) -> str:
+    number = f"#{change.pull_request}" if change.pull_request else safe(change.sha[:9])
+    text = f'"{safe(change.subject)}"' if quoting and change.subject else safe(change.author, 40)
+    return f" ({', '.join(part for part in (number, text) if part)})"

@@ -1,0 +1,1 @@
+"""The demonstration: a small simulated cluster, watched by a real Prometheus."""

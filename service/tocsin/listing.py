@@ -1,0 +1,76 @@
+"""What `tocsin incidents` prints, read from the store beside a running service."""
+
+import json
+import sqlite3
+from pathlib import Path
+from typing import Any
+
+from tocsin.errors import StoreUnavailable, TocsinError
+from tocsin.settings import Settings
+from tocsin.store import incidents
+
+
+async def show(settings: Settings, incident: str | None, *, limit: int, as_json: bool) -> str:
+    """The latest incidents, or one with all that was sent about it.
+
+    Raises TocsinError when the store cannot be read or has no such incident.
+    """
+    connection = _open(settings.store.path)
+    try:
+        if incident is None:
+            rows = incidents.listing(connection, limit)
+            return json.dumps(rows, indent=2) if as_json else _table(rows)
+        found = incidents.detail(connection, incident)
+    finally:
+        connection.close()
+    if found is None:
+        raise TocsinError(f"no single incident begins with {incident}")
+    return json.dumps(found, indent=2) if as_json else _page(found)
+
+
+def _open(path: str) -> sqlite3.Connection:
+    if not Path(path).exists():
+        raise StoreUnavailable(f"there is no store at {path}; is store.path what the service uses?")
+    try:
+        # Read-only: a second connection that never writes nor checkpoints is safe beside the service.
+        connection = sqlite3.connect(f"{Path(path).absolute().as_uri()}?mode=ro", uri=True, isolation_level=None)
+        connection.execute("SELECT version FROM schema_version").fetchall()
+    except sqlite3.Error as failure:
+        raise StoreUnavailable(f"cannot read the store {path}: {failure}") from failure
+    return connection
+
+
+def _table(rows: list[Any]) -> str:
+    if not rows:
+        return "No incidents yet."
+    lines = [f"{'ID':24}  {'STATE':7} {'VERDICT':12} {'CLASS':10} {'SEEN':>5}  {'LAST (UTC)':19}  SUBJECT"]
+    for row in rows:
+        lines.append(
+            f"{row['id']:24}  {row['state']:7} {row['verdict']:12} {row['posture']:10} {row['seen']:>5}  "
+            f"{_at(row['last_at'])}  {row['title']}{'' if row['told_at'] else '  (not told yet)'}"
+        )
+    return "\n".join(lines)
+
+
+def _page(found: Any) -> str:
+    lines = [
+        found["title"],
+        f"{found['verdict']}, class {found['posture']}, {found['state']}, seen {found['seen']} times",
+        f"opened {_at(found['opened_at'])}, last {_at(found['last_at'])}, told {_at(found['told_at'])}",
+        "",
+    ]
+    for row in found["alerts"]:
+        lines.append(f"alert    {row['fingerprint']} {row['status']} since {_at(row['starts_at'])} {row['pod']}")
+    for row in found["notices"]:
+        lines.append(f"notice   {_at(row['created_at'])} {row['reason']}: {row['verdict']}")
+        if row["report"]:
+            assessment = json.loads(row["report"])["assessment"]
+            lines += [f"         - {reason}" for reason in (assessment["headline"], *assessment["reasons"])]
+    for row in found["deliveries"]:
+        error = f": {row['error']}" if row["error"] else ""
+        lines.append(f"message  {row['channel']} {row['state']} after {row['attempts']} attempts{error}")
+    return "\n".join(lines)
+
+
+def _at(instant: str | None) -> str:
+    return instant[:19].replace("T", " ") if instant else "never"

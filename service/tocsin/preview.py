@@ -1,0 +1,100 @@
+"""Exactly what a webhook would send, sending nothing: the whole story over a store in memory."""
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+
+from pydantic import SecretStr
+
+from tocsin.app import build_pipeline, sources
+from tocsin.channels import connect
+from tocsin.deliver.console import ConsoleSettings
+from tocsin.deliver.ntfy import NtfySettings
+from tocsin.deliver.pushover import PushoverSettings
+from tocsin.errors import ConfigurationError
+from tocsin.model import Message
+from tocsin.settings import ChannelSettings, Settings
+from tocsin.store import deliveries
+from tocsin.store.sqlite import Sqlite
+
+_LEASE = timedelta(hours=1)
+
+
+@dataclass(frozen=True, slots=True)
+class Preview:
+    """One message that would be sent, and the kind of its channel."""
+
+    kind: str
+    message: Message
+
+
+async def messages(settings: Settings, payload: bytes, *, kind: str | None, offline: bool) -> list[Preview]:
+    """Runs the payload through the story, with `offline` without any lookup.
+
+    Raises BadPayload for what the receiver would answer 400.
+    """
+    chosen = _channels(settings, kind)
+    settings = settings.model_copy(update={"channels": chosen})
+    connected = connect(chosen)
+    found = sources(settings)
+    store = Sqlite(":memory:")
+    store.open()
+    try:
+        if found.repository is not None and not offline:
+            await found.repository.refresh()
+        pipeline = build_pipeline(settings, store, found, [each.outlet for each in connected], offline=offline)
+        now = datetime.now(UTC)
+        await pipeline.receive(payload, now)
+        while await pipeline.advance(now):
+            pass
+        previews = []
+        for each in connected:
+            while delivery := await store.run(deliveries.claim, each.outlet.name, now, _LEASE):
+                previews.append(Preview(chosen[each.outlet.name].type, delivery.message))
+                await store.run(deliveries.settle_sent, delivery, now)
+        return previews
+    finally:
+        store.close()
+        for each in connected:
+            await each.channel.close()
+        await found.close()
+
+
+def as_json(previews: Sequence[Preview]) -> str:
+    """A list of {"channel", "body"}."""
+    listed = [{"channel": preview.message.channel, "body": preview.message.body} for preview in previews]
+    return json.dumps(listed, indent=2, ensure_ascii=False)
+
+
+def as_text(previews: Sequence[Preview]) -> str:
+    """For a person: the title and text of each message."""
+    if not previews:
+        return "Nothing would be sent: no alert in it fires."
+    return "\n\n".join(
+        f"--- {preview.message.channel} ({preview.kind})\n{_text(preview.message)}" for preview in previews
+    )
+
+
+def _text(message: Message) -> str:
+    body = dict(message.body)
+    text = str(body.pop("text", "") or body.pop("message", ""))
+    fields = {key: value for key, value in body.items() if key != "title"}
+    lines = [message.title, "", text] if not text.startswith(message.title) else [text]
+    return "\n".join([*lines, *(f"[{key}] {json.dumps(value, ensure_ascii=False)}" for key, value in fields.items())])
+
+
+def _channels(settings: Settings, kind: str | None) -> dict[str, ChannelSettings]:
+    chosen = {name: each for name, each in settings.channels.items() if kind in (None, each.type)}
+    if chosen:
+        return chosen
+    match kind:
+        case "ntfy":
+            return {"ntfy": NtfySettings(type="ntfy", topic="example")}
+        case "pushover":
+            example = SecretStr("0" * 30)
+            return {"pushover": PushoverSettings(type="pushover", token=example, user=example)}
+        case "console" | None:
+            return {"console": ConsoleSettings(type="console")}
+        case _:
+            raise ConfigurationError(f"no such kind of channel: {kind}")

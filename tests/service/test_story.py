@@ -1,0 +1,303 @@
+"""The whole story in process: payload in, provider out, with the process gone between every two steps."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from functools import partial
+from pathlib import Path
+
+import pytest
+
+from kit import START, alert, body, novel
+from tocsin.app import Sources, build_pipeline
+from tocsin.decide import DecideSettings
+from tocsin.errors import LookupFailed, PermanentError, TemporaryError
+from tocsin.model import Findings, Inquiry, Lookups, Message
+from tocsin.outlet import Outlet
+from tocsin.pipeline import EnrichSettings
+from tocsin.render import console
+from tocsin.retry import RetrySettings
+from tocsin.settings import Settings
+from tocsin.store import deliveries, events, incidents
+from tocsin.store.sqlite import Sqlite
+
+NOW = START + timedelta(minutes=11)
+
+
+@dataclass
+class Phone:
+    """A channel that remembers what it was sent, and fails when told to."""
+
+    name: str = "phone"
+    sent: list[Message] = field(default_factory=list)
+    failures: list[Exception] = field(default_factory=list)
+
+    async def send(self, message: Message, delivery_id: str) -> None:
+        if self.failures:
+            raise self.failures.pop(0)
+        self.sent.append(message)
+
+    @property
+    def outlet(self) -> Outlet:
+        render = partial(console.report, channel=self.name)
+        return Outlet(self.name, render, partial(console.plain, channel=self.name), self.send)
+
+    @property
+    def texts(self) -> list[str]:
+        return [str(message.body["text"]) for message in self.sent]
+
+
+@dataclass
+class Source:
+    """An enricher whose answers the test chooses."""
+
+    source: str = "Prometheus"
+    missing: tuple[str, ...] = ("first-seen",)
+    asked: list[Inquiry] = field(default_factory=list)
+    answer: Findings | Exception = field(default_factory=Findings)
+
+    def applies(self, inquiry: Inquiry) -> bool:
+        return True
+
+    async def look(self, inquiry: Inquiry) -> Findings:
+        self.asked.append(inquiry)
+        if isinstance(self.answer, Exception):
+            raise self.answer
+        return self.answer
+
+
+class House:
+    """tocsin without its server: a store on disk that survives `crash`, and the steps in between."""
+
+    def __init__(self, path: Path, phones: Sequence[Phone], source: Source, **changes: object) -> None:
+        self.path, self.phones, self.source = path, phones, source
+        self.settings = Settings(**changes)  # type: ignore[arg-type]
+        self.open()
+
+    def open(self) -> None:
+        self.store = Sqlite(str(self.path))
+        self.store.open()
+        self.pipeline = build_pipeline(self.settings, self.store, Sources(None, None), [p.outlet for p in self.phones])
+        self.pipeline._enrichers = [self.source]
+
+    async def crash(self) -> None:
+        """The process is gone and a new one starts: what was claimed is released, memory is the file."""
+        self.store.close()
+        self.open()
+        await self.store.run(events.release, NOW)
+        await self.store.run(deliveries.release, NOW)
+
+    async def settle(self, now: datetime = NOW) -> None:
+        """Runs every due step."""
+        while await self.pipeline.advance(now):
+            pass
+        for phone in self.phones:
+            while await self.pipeline.deliver(phone.name, now):
+                pass
+
+    async def hear(self, *alerts: dict[str, object], now: datetime = NOW, **changes: object) -> None:
+        """Receives one webhook and runs every due step."""
+        await self.pipeline.receive(body(*alerts, **changes), now)
+        await self.settle(now)
+
+
+@pytest.fixture
+def phone() -> Phone:
+    return Phone()
+
+
+@pytest.fixture
+def source() -> Source:
+    return Source()
+
+
+@pytest.fixture
+def house(tmp_path: Path, phone: Phone, source: Source):
+    house = House(tmp_path / "tocsin.db", [phone], source)
+    yield house
+    house.store.close()
+
+
+async def test_one_alert_one_message(house: House, phone: Phone) -> None:
+    await house.hear(novel())
+    assert len(phone.sent) == 1
+    assert phone.sent[0].title.startswith("Unexplained: media/recyclarr")
+    assert "paste-drop[.]example" in phone.texts[0]
+
+
+async def test_repeats_resends_and_resolves_send_nothing_and_ask_nothing(
+    house: House, phone: Phone, source: Source
+) -> None:
+    await house.hear(novel())
+    await house.hear(novel(), externalURL="http://the-other-alertmanager.example:9093")
+    await house.hear(novel(), now=NOW + timedelta(hours=4))
+    await house.hear(novel(status="resolved"), now=NOW + timedelta(hours=5))
+    assert (len(phone.sent), len(source.asked)) == (1, 1)
+    (row,) = await house.store.run(incidents.listing, 10)
+    assert (row["state"], row["seen"]) == ("quiet", 3)
+
+
+async def test_a_day_later_it_is_told_again_and_says_so(house: House, phone: Phone) -> None:
+    await house.hear(novel())
+    await house.hear(novel(), now=NOW + timedelta(hours=24))
+    assert len(phone.sent) == 2
+    assert "till firing" in phone.texts[1]
+
+
+async def test_another_pod_is_no_news_unless_the_verdict_is_worse(house: House, phone: Phone, source: Source) -> None:
+    known = Lookups("paste-drop.example", earlier_pods=("recyclarr-1-aaaaa",), earlier_at=NOW, neighbours=())
+    source.answer = Findings(lookups={"paste-drop.example": known})
+    await house.hear(novel(pod="recyclarr-1-bbbbb"))
+    await house.hear(novel(pod="recyclarr-1-ccccc"))
+    assert [message.title.split(":")[0] for message in phone.sent] == ["Explained"]
+    source.answer = Findings(lookups={"paste-drop.example": Lookups("paste-drop.example", neighbours=())})
+    await house.hear(novel(pod="recyclarr-1-ddddd"))
+    assert [message.title.split(":")[0] for message in phone.sent] == ["Explained", "Unexplained"]
+
+
+async def test_the_same_domain_from_another_workload_is_wider(house: House, phone: Phone) -> None:
+    await house.hear(novel())
+    await house.hear(novel("www.paste-drop.example", workload="radarr"))
+    assert len(phone.sent) == 2
+    assert "media/recyclarr" in phone.texts[1]
+
+
+async def test_many_alerts_of_one_app_cost_one_set_of_lookups(house: House, phone: Phone, source: Source) -> None:
+    names = [f"a{number}.example-{number % 3}.com" for number in range(60)]
+    await house.hear(*(novel(name, pod=f"recyclarr-1-bbbb{index % 5}") for index, name in enumerate(names)))
+    assert len(source.asked) == 1
+    assert len(phone.sent) == 3, "one a registrable domain"
+
+
+async def test_an_unknown_alert_is_forwarded_plainly_and_deduplicated(house: House, phone: Phone) -> None:
+    crash = alert("KubePodCrashLooping", namespace="media", pod="sonarr-0", annotations={"summary": "It crashes."})
+    await house.hear(crash, novel())
+    await house.hear(crash)
+    assert sorted(message.title.split(":")[0] for message in phone.sent) == ["KubePodCrashLooping", "Unexplained"]
+    assert any("It crashes." in text for text in phone.texts)
+
+
+async def test_resolved_is_told_when_asked_for(tmp_path: Path, phone: Phone, source: Source) -> None:
+    house = House(tmp_path / "r.db", [phone], source, decide=DecideSettings(resolved=True))
+    await house.hear(novel())
+    await house.hear(novel(status="resolved"))
+    await house.hear(novel(status="resolved"))
+    assert [message.title.startswith("Resolved") for message in phone.sent] == [False, True]
+    house.store.close()
+
+
+async def test_a_failed_lookup_is_a_gap_and_never_silence(house: House, phone: Phone, source: Source) -> None:
+    source.answer = LookupFailed("connection refused")
+    await house.hear(novel())
+    source.answer = RuntimeError("a mistake of ours")
+    await house.hear(novel("other.example"))
+    assert len(phone.sent) == 2
+    assert "connection refused" in phone.texts[0]
+    assert "internal error" in phone.texts[1]
+
+
+STEPS = ("received", "claimed", "advanced", "sending", "sent")
+
+
+@pytest.mark.parametrize("step", STEPS)
+async def test_a_crash_after_any_step_loses_nothing(house: House, phone: Phone, step: str) -> None:
+    await house.pipeline.receive(body(novel()), NOW)
+    if step == "claimed":
+        await house.store.run(events.claim, NOW, timedelta(minutes=2))
+    if step in ("advanced", "sending", "sent"):
+        await house.pipeline.advance(NOW)
+    if step == "sending":  # claimed, and perhaps at the provider already: told twice at worst, never lost
+        await house.store.run(deliveries.claim, "phone", NOW, timedelta(minutes=2))
+    if step == "sent":
+        await house.pipeline.deliver("phone", NOW)
+    await house.crash()
+    await house.settle()
+    await house.hear(novel())
+    assert len(phone.sent) == 1
+
+
+async def test_a_message_under_way_is_not_decided_again(house: House, phone: Phone) -> None:
+    await house.pipeline.receive(body(novel()), NOW)
+    await house.pipeline.receive(body(novel()), NOW)
+    await house.settle()
+    assert len(phone.sent) == 1
+
+
+async def test_a_temporary_failure_is_tried_again_no_sooner_than_asked(house: House, phone: Phone) -> None:
+    phone.failures = [TemporaryError("503", retry_after=timedelta(minutes=7))]
+    await house.hear(novel())
+    await house.settle(NOW + timedelta(minutes=6))
+    assert phone.sent == []
+    await house.settle(NOW + timedelta(minutes=8))
+    assert len(phone.sent) == 1
+
+
+async def test_a_throttled_channel_pauses_as_a_whole(house: House, phone: Phone) -> None:
+    phone.failures = [TemporaryError("429", retry_after=timedelta(hours=1), whole_channel=True)]
+    await house.hear(novel())
+    await house.hear(novel("other.example"))
+    assert phone.sent == []
+    await house.settle(NOW + timedelta(minutes=61))
+    assert len(phone.sent) == 2
+
+
+async def test_what_one_channel_refuses_the_other_tells(tmp_path: Path, source: Source) -> None:
+    phone, mail = Phone("phone"), Phone("mail")
+    house = House(tmp_path / "t.db", [phone, mail], source)
+    phone.failures = [PermanentError("403 forbidden"), PermanentError("403 forbidden")]
+    await house.hear(novel())
+    await house.hear(novel("other.example"))
+    assert phone.sent == []
+    told = [message.title for message in mail.sent]
+    assert sum(title.startswith("Unexplained") for title in told) == 2, "the failure of one does not repeat the other"
+    assert sum("phone refused" in title for title in told) == 1, "trouble is told once an hour"
+    await house.hear(novel(), now=NOW + timedelta(minutes=5))
+    assert len(mail.sent) == 3, "it counts as told"
+    house.store.close()
+
+
+async def test_a_message_routed_to_one_broken_channel_takes_the_other_way(tmp_path: Path, source: Source) -> None:
+    phone, mail = Phone("phone"), Phone("mail")
+    routes = {"bounded": {"unexplained": {"priority": "urgent", "channels": ["phone"]}}}
+    house = House(tmp_path / "t.db", [phone, mail], source, routes=routes)
+    phone.failures = [PermanentError("403 forbidden")]
+    await house.hear(novel())
+    assert [message.title.split(":")[0] for message in mail.sent] == ["Unexplained"]
+    assert "403 forbidden" in mail.texts[0]
+    house.store.close()
+
+
+async def test_a_message_nobody_takes_stays_visible_and_is_told_at_the_next_repeat(house: House, phone: Phone) -> None:
+    phone.failures = [PermanentError("403 forbidden")]
+    await house.hear(novel())
+    (dead,) = await house.store.run(deliveries.backlog)
+    assert dead[:3] == ("phone", "dead", 1)
+    await house.hear(novel(), now=NOW + timedelta(hours=4))
+    assert len(phone.sent) == 1
+
+
+async def test_gives_up_after_days_and_says_so(tmp_path: Path, phone: Phone, source: Source) -> None:
+    house = House(tmp_path / "t.db", [phone], source, retry=RetrySettings(give_up_after=timedelta(hours=1)))
+    phone.failures = [TemporaryError("502"), TemporaryError("502")]
+    await house.hear(novel())
+    await house.settle(NOW + timedelta(hours=2))
+    (dead,) = await house.store.run(deliveries.backlog)
+    assert dead[:3] == ("phone", "dead", 1)
+    house.store.close()
+
+
+async def test_an_event_that_cannot_be_processed_is_forwarded_plainly(
+    tmp_path: Path, phone: Phone, source: Source, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    house = House(tmp_path / "t.db", [phone], source, enrich=EnrichSettings(plain_after=2))
+
+    def broken(*_: object) -> None:
+        raise RuntimeError("a mistake of ours")
+
+    monkeypatch.setattr("tocsin.pipeline.classify", broken)
+    await house.hear(novel())
+    assert phone.sent == []
+    await house.settle(NOW + timedelta(minutes=1))
+    assert len(phone.sent) == 1
+    assert "recyclarr" in phone.texts[0]
+    house.store.close()
