@@ -1,7 +1,7 @@
 """An ntfy server as far as publishing goes: the documented limits, error codes and traps.
 
-`async with FakeNtfy() as ntfy:` gives `ntfy.url` and `ntfy.received`; `python tests/fake_ntfy.py [PORT]` runs it alone and
-prints each message as a phone would show it.
+`async with FakeNtfy() as ntfy:` gives `ntfy.url` and `ntfy.received`; `python tests/fake_ntfy.py [PORT]` runs it alone
+and prints each message as a phone would show it.
 """
 
 import asyncio
@@ -88,7 +88,8 @@ def _as_json(body: bytes) -> tuple[int, dict[str, Any]]:
     if not isinstance(fields, dict):
         return 40024, {}
     message = fields | {"message": fields.get("message") or "triggered", "priority": fields.get("priority", 3)}
-    message["tags"] = ",".join(fields.get("tags", [])).split(",")
+    if fields.get("tags"):
+        message["tags"] = ",".join(fields["tags"]).split(",")
     return _refusal(fields), message
 
 

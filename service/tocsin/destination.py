@@ -138,8 +138,9 @@ def _expanded_service(labels: list[str]) -> list[str]:
     if labels[-1:] and labels[-1] in _NEVER_A_NAMESPACE:
         return labels
     rest = labels[:-1]
-    of_a_stateful_set = len(rest) == 2 and _ORDINAL.search(rest[0])
-    return [] if of_a_stateful_set or rest[:1] == ["*"] else rest
+    pod_of_a_service = len(rest) == 2 and _ORDINAL.search(rest[0])
+    port_of_a_service = len(rest) == 3 and rest[0].startswith("_")
+    return [] if pod_of_a_service or port_of_a_service or rest[:1] == ["*"] else rest
 
 
 def _before(labels: Sequence[str], suffix: str) -> list[str] | None:

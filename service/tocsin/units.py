@@ -3,6 +3,7 @@
 Ages are cut, never rounded up, so that no baseline is claimed to be older than it is.
 """
 
+import math
 from datetime import UTC, datetime, timedelta
 
 _PREFIXES = ("", "k", "M", "G", "T", "P", "E")
@@ -22,12 +23,14 @@ def age(value: timedelta) -> str:
 
 
 def size(octets: float) -> str:
-    """Writes bytes with three digits and SI prefixes: "11 GB", "18.4 MB", "164 kB"."""
-    for prefix in _PREFIXES:
-        if abs(octets) < 999.5 or prefix == _PREFIXES[-1]:
-            return f"{float(f'{octets:.3g}'):g} {prefix}B"
+    """Writes bytes with three digits and SI prefixes: "11 GB", "18.4 MB", "164 kB"; "? B" for what is no number."""
+    if not math.isfinite(octets):
+        return "? B"
+    octets, prefixes = (octets if octets >= 1 else 0.0), list(_PREFIXES)
+    while octets >= 999.5 and len(prefixes) > 1:
         octets /= 1000
-    raise AssertionError("the last prefix always returns")
+        prefixes.pop(0)
+    return f"{float(f'{octets:.3g}'):g} {prefixes[0]}B"
 
 
 def rate(octets_per_second: float) -> str:
@@ -36,7 +39,11 @@ def rate(octets_per_second: float) -> str:
 
 
 def multiple(value: float) -> str:
-    """Writes "112x", "3.4x"; cut rather than rounded."""
+    """Writes "112x", "3.4x", cut rather than rounded; "over 10000x" for more, "?x" for what is no number."""
+    if math.isnan(value):
+        return "?x"
+    if value >= 10_000:
+        return "over 10000x"
     return f"{int(value)}x" if value >= 10 else f"{int(value * 10) / 10:g}x"
 
 

@@ -4,13 +4,13 @@ The root matters: the same JSON posted to /<topic> arrives as text. ntfy sends n
 mean for a retry is written down here.
 """
 
+import base64
 import json
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, Literal, Self
 
-import aiohttp
 import structlog
 from pydantic import Field, SecretStr, model_validator
 
@@ -105,7 +105,7 @@ def failure_of(reply: Reply, now: datetime, *, throttled: int = 0) -> TemporaryE
     answer = reply.json()
     code = answer.get("code")
     text = _told(answer) if isinstance(code, int) else f"ntfy {said(reply)}"
-    if reply.status == 200:
+    if reply.status < 300:
         if answer.get("id") and isinstance(answer["id"], str):
             return None
         return TemporaryError(f"{text}; not from ntfy, is there a login page or proxy in between?")
@@ -139,6 +139,6 @@ def _authorization(settings: NtfySettings) -> dict[str, str]:
     if settings.token:
         return {"Authorization": f"Bearer {settings.token.get_secret_value()}"}
     if settings.username and settings.password:
-        basic = aiohttp.BasicAuth(settings.username, settings.password.get_secret_value(), encoding="utf-8")
-        return {"Authorization": basic.encode()}
+        pair = f"{settings.username}:{settings.password.get_secret_value()}"
+        return {"Authorization": f"Basic {base64.b64encode(pair.encode()).decode()}"}
     return {}

@@ -46,12 +46,12 @@ WORKLOADS = (
     Workload("media", "sonarr", "Deployment", ("api.thetvdb.com", "skyhook.sonarr.tv", "services.sonarr.tv"), 60_000),
     Workload("media", "jellyfin", "Deployment", ("repo.jellyfin.org", "api.themoviedb.org"), 400_000),
     Workload("home", "node-red", "Deployment", ("api.open-meteo.com", "registry.npmjs.org"), 160_000),
-    Workload("home", "home-assistant", "StatefulSet", ("aa015h6buqvih86i1.api.met.no", "alerts.home-assistant.io"), 90_000),
+    Workload("home", "home-assistant", "StatefulSet", ("api.met.no", "alerts.home-assistant.io"), 90_000),
     Workload("home", "esphome", "Deployment", ("api.github.com", "pypi.org")),
     Workload("security", "external-secrets", "Deployment", ("my.1password.com",)),
     Workload("network", "external-dns", "Deployment", ("api.cloudflare.com",)),
     Workload("observability", "grafana", "Deployment", ("grafana.com", "stats.grafana.org")),
-    Workload("default", "searxng", "Deployment", ("html.duckduckgo.com", "www.startpage.com", "api.qwant.com"), 120_000),
+    Workload("default", "searxng", "Deployment", ("html.duckduckgo.com", "api.qwant.com"), 120_000),
     Workload("observability", "node-agent", "DaemonSet", ("telemetry.grafana.com",), 8_000),
 )  # fmt: skip
 
@@ -105,12 +105,15 @@ class Cluster:
         self.workloads = workloads
         self.pods: list[Pod] = []
 
-    def start(self, at: float | None = None) -> None:
-        """Creates the pods of everything but the cron jobs."""
-        self._seen_at = self._now() if at is None else at
+    def start(self) -> None:
+        """Begins without a past: creates the pods of everything but the cron jobs."""
         for workload in self.workloads:
             if workload.kind != "CronJob":
                 self.pods.append(self.create(workload, self._seen_at))
+
+    def resume(self, pods: list[Pod], at: float) -> None:
+        """Begins with pods that have a past, which ended at `at`."""
+        self.pods, self._seen_at = pods, at
 
     def find(self, namespace: str, name: str) -> Workload:
         """The workload of that name. Raises KeyError."""

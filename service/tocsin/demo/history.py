@@ -20,6 +20,7 @@ def write(cluster: Cluster, file: Path, until: float, days: float) -> None:
 
     Every workload runs all the time, except the cron jobs, and except that every Deployment was rolled out half-way.
     """
+    pods = []
     with file.open("w", encoding="utf-8") as out:
         start = until - days * DAY
         for workload in cluster.workloads:
@@ -35,9 +36,9 @@ def write(cluster: Cluster, file: Path, until: float, days: float) -> None:
                 _live(cluster.create(workload, start), out, start, half, until)
             pod = cluster.create(workload, half)
             _live(pod, out, half, until, until)
-            cluster.pods.append(pod)
+            pods.append(pod)
         out.write("# EOF\n")
-    cluster.resume(until)
+    cluster.resume(pods, until)
 
 
 def _live(pod: Pod, out: TextIO, start: float, end: float, until: float) -> None:

@@ -68,14 +68,17 @@ def pods_of(workload: str | None, pods: Iterable[str] = ()) -> Matcher:
     return Regex("|".join(own + [literally(pod) for pod in named])) if own else any_of(named)
 
 
-def below(domains: Iterable[str], suffixes: Iterable[str] = ()) -> Regex:
-    """Matches the domains and every name below them, in any case, with or without a search suffix and trailing dot.
+def below(domains: Iterable[str], cluster_domain: str, suffixes: Iterable[str] = ()) -> Regex:
+    """Matches the domains and every name below them, in any case, with or without search suffix and trailing dot.
 
     Group 1 is the domain; the longest, where one lies below another.
     """
     roots = "|".join(literally(domain) for domain in sorted(set(domains)))
-    ends = "|".join(literally(f".{suffix}") for suffix in suffixes)
-    return Regex(rf"(?i)(?:.*?\.)?({roots})(?:{ends})?\.?" if ends else rf"(?i)(?:.*?\.)?({roots})\.?")
+    ends = [
+        rf"(?:(?:\.[a-z0-9-]+)?\.svc)?\.{literally(cluster_domain)}",
+        *(rf"\.{literally(each)}" for each in suffixes),
+    ]
+    return Regex(rf"(?i)(?:.*?\.)?({roots})(?:{'|'.join(ends)})?\.?")
 
 
 def selector(metric: str, matchers: Mapping[str, Matcher]) -> str:

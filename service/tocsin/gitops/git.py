@@ -3,8 +3,9 @@
 import asyncio
 import re
 import secrets
-from collections.abc import Awaitable, Mapping, Sequence
+from collections.abc import Awaitable, Iterable, Mapping, Sequence
 from datetime import UTC, datetime
+from itertools import islice
 from pathlib import Path
 from typing import Final, TypeVar
 
@@ -24,6 +25,7 @@ log = structlog.get_logger()
 
 RELEASE_SCAN: Final = 20
 _BATCH: Final = 500
+_REMEMBERED: Final = 2000
 _T = TypeVar("_T")
 _LOG: Final = (
     "log",
@@ -51,6 +53,7 @@ class GitRepository:
         self._parsed: dict[str, Parsed] = {}
         self._refreshing = asyncio.Lock()
         self._suspect = False
+        self._merges: dict[str, int | None] = {}
         self.refresh_every = settings.refresh_every
 
     async def refresh(self) -> None:
@@ -137,14 +140,13 @@ class GitRepository:
             )
             for each in files
         ]
-        return tuple([await self._change(commit, what) for (commit, _), what in zip(found, said, strict=True)])
+        return await self._changes((commit, what) for (commit, _), what in zip(found, said, strict=True))
 
     async def releases(self, directory: str, limit: int, since_at: datetime) -> tuple[Change, ...]:
         since = f"--since={since_at.isoformat()}"
         found = await self._log(directory, "--patch", "--unified=0", since, f"--max-count={RELEASE_SCAN}")
         bumps = [(commit, history.version_changes(git_log.patches(rest))) for commit, rest in found]
-        bumps = [(commit, what) for commit, what in bumps if what][:limit]
-        return tuple([await self._change(commit, what) for commit, what in bumps])
+        return await self._changes(islice((bump for bump in bumps if bump[1]), limit))
 
     async def _log(self, path: str, *options: str) -> list[tuple[history.Commit, str]]:
         record = secrets.token_hex(16)
@@ -162,8 +164,18 @@ class GitRepository:
             self._suspect = True
             raise
 
+    async def _changes(self, said: Iterable[tuple[history.Commit, tuple[str, ...]]]) -> tuple[Change, ...]:
+        return tuple(await asyncio.gather(*(self._change(commit, what) for commit, what in said)))
+
     async def _change(self, commit: history.Commit, what: tuple[str, ...]) -> Change:
-        number = history.pull_request(commit.subject) or await self._merged_by(commit.sha)
+        number = history.pull_request(commit.subject)
+        if number is None:
+            if commit.sha not in self._merges:
+                brought_by = await self._merged_by(commit.sha)
+                if len(self._merges) >= _REMEMBERED:
+                    self._merges.clear()
+                self._merges[commit.sha] = brought_by
+            number = self._merges[commit.sha]
         return history.change(commit, what, number, self._web_url)
 
     async def _merged_by(self, sha: str) -> int | None:

@@ -27,10 +27,13 @@ def peer(value: Peer) -> str:
 
 def port(value: Port) -> str:
     """A port; TCP and ANY are what people mean by a bare number and are not spelled out."""
-    shown = value.number if value.protocol in ("TCP", "ANY") else f"{value.number}/{value.protocol}"
-    if value.server_names:
-        shown += f" (SNI {', '.join(value.server_names)})"
-    return shown + (" (HTTP rules)" if value.layer7 else "")
+    limits = [f"SNI {', '.join(value.server_names)}"] if value.server_names else []
+    limits += ["HTTP rules"] if value.layer7 else []
+    if not value.number:
+        shown = value.protocol if value.protocol != "ANY" else "any" if limits else ""
+    else:
+        shown = value.number if value.protocol in ("TCP", "ANY") else f"{value.number}/{value.protocol}"
+    return shown + "".join(f" ({limit})" for limit in limits)
 
 
 def on_ports(shown_peer: str, ports: tuple[Port, ...]) -> str:

@@ -1,0 +1,97 @@
+"""The demonstration: a simulated cluster, a real Prometheus and Alertmanager, tocsin as it ships, and a phone.
+
+A bounded app asks for a name nobody explains, a rollout looks new and is not, an app sends far more than ever, and
+Alertmanager repeats itself. Three messages must arrive, and no fourth.
+"""
+
+import asyncio
+import signal
+import tempfile
+import time
+from collections.abc import AsyncIterator
+from contextlib import AbstractContextManager, AsyncExitStack, asynccontextmanager
+from importlib import resources
+from pathlib import Path
+
+from tocsin.demo import alertmanager, history, prometheus
+from tocsin.demo.cluster import Cluster
+from tocsin.demo.stage import TOKEN, Stage, say, serving
+
+STRANGER = "files.paste-drop.example"
+BACKUP = "backup-eu.example.net"
+DAYS = 9.0
+
+
+async def run(*, once: bool) -> int:
+    """Runs the demonstration; the result is an exit code. Without `once` it stays until Ctrl-C."""
+    stopped = asyncio.Event()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        asyncio.get_running_loop().add_signal_handler(number, stopped.set)
+    with tempfile.TemporaryDirectory(prefix="tocsin-demo-", ignore_cleanup_errors=True) as directory:
+        stage = Stage(Path(directory))
+        missing = [name for name, found in _parts().items() if not found]
+        if missing:
+            from tocsin.demo import recorded  # noqa: PLC0415 - only where it is needed
+
+            say(f"{' and '.join(missing)} cannot be found here: the same story, from recorded answers.")
+            performance = recorded.perform(stage)
+        else:
+            performance = _perform(stage)
+        async with performance as url:
+            told = await stage.told(url)
+            if told and not once and not stopped.is_set():
+                say(f"\ntocsin runs at {url} (/healthz, /readyz, /metrics); Ctrl-C ends the demonstration.")
+                await stopped.wait()
+    return 0 if told else 1
+
+
+def _parts() -> dict[str, bool]:
+    return {"Prometheus": prometheus.installed(), "Alertmanager": alertmanager.installed()}
+
+
+@asynccontextmanager
+async def _perform(stage: Stage) -> AsyncIterator[str]:
+    """Sets everything up in order, lets the four things happen, and yields tocsin's address."""
+    async with AsyncExitStack() as undo:
+        cluster = Cluster()
+        say(f"Simulating {len(cluster.workloads)} workloads and {DAYS:g} days of their past ...")
+        past = stage.home / "history.om"
+        await asyncio.to_thread(history.write, cluster, past, time.time(), DAYS)
+        target = await undo.enter_async_context(serving(cluster.app()))
+        phone = await undo.enter_async_context(serving(stage.phone.app()))
+        gitops = await asyncio.to_thread(stage.git)
+
+        # Prometheus must know Alertmanager, Alertmanager tocsin, and tocsin Prometheus: one address is chosen before.
+        port = prometheus.free_port()
+        tocsin = await undo.enter_async_context(stage.tocsin(f"http://127.0.0.1:{port}", gitops, phone))
+        notifier = await _enter(undo, alertmanager.running([f"{tocsin}/webhook"], bearer=TOKEN))
+        rules = resources.files("tocsin.demo").joinpath("data", "rules.yaml")
+        with resources.as_file(rules) as path:
+            say("Starting a real Prometheus with that past, and a real Alertmanager ...")
+            server = prometheus.running(
+                [_target(target)], history=past, rules=path, alertmanagers=[_target(notifier)], port=port
+            )
+            await _enter(undo, server)
+            await asyncio.to_thread(_act, cluster)
+            yield tocsin
+
+
+def _act(cluster: Cluster) -> None:
+    time.sleep(3)  # two scrapes: what was there before must have been seen before
+    say(f"media/recyclarr asks for {STRANGER}; media/sonarr is rolled out; home/node-red sends 18 MB/s.\n")
+    cluster.ask(cluster.run("media", "recyclarr"), STRANGER)
+    cluster.ask(cluster.rollout("media", "sonarr"), "api.thetvdb.com")
+    (pod,) = cluster.pods_of("home", "node-red")
+    cluster.ask(pod, BACKUP)
+    cluster.send(pod, 18_000_000)
+
+
+async def _enter(undo: AsyncExitStack, context: AbstractContextManager[str]) -> str:
+    """Enters a blocking context off the event loop, which serves the cluster's metrics meanwhile."""
+    value = await asyncio.to_thread(context.__enter__)
+    undo.push_async_callback(asyncio.to_thread, context.__exit__, None, None, None)
+    return value
+
+
+def _target(url: str) -> str:
+    return url.removeprefix("http://")
