@@ -36,7 +36,11 @@ def main() -> None:
         )
         with (
             load.running([str(load.HERE / "bare.py")], r"http://127.0.0.1:(\d+)") as (_, bare, _),
-            load.running(["-m", "tocsin", "serve", "--config", str(path)], r'"address": "127.0.0.1:(\d+)"') as (_, ours, _),
+            load.running(["-m", "tocsin", "serve", "--config", str(path)], r'"address": "127.0.0.1:(\d+)"') as (
+                _,
+                ours,
+                _,
+            ),
         ):
             for alerts, number in SIZES.items():
                 ratios, speeds = [], []

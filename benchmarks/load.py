@@ -1,9 +1,11 @@
 """Load on one address, and processes to put it on. Requests are raw bytes over kept connections, so that the client costs little."""
 
 import asyncio
+import os
 import re
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -42,10 +44,10 @@ async def _connection(port: int, waiting: Iterator[bytes]) -> None:
 
 
 @contextmanager
-def running(arguments: Sequence[str], ready: str, **environment: str) -> Iterator[tuple[subprocess.Popen[str], int, float]]:
+def running(
+    arguments: Sequence[str], ready: str, **environment: str
+) -> Iterator[tuple[subprocess.Popen[str], int, float]]:
     """A process, the port found by the pattern `ready` in its output, and the seconds until it said so."""
-    import os
-
     started = time.perf_counter()
     process = subprocess.Popen(
         [sys.executable, *arguments], stderr=subprocess.STDOUT, stdout=subprocess.PIPE, text=True,
@@ -59,8 +61,6 @@ def running(arguments: Sequence[str], ready: str, **environment: str) -> Iterato
         else:
             raise AssertionError("it ended before it was ready")
         seconds = time.perf_counter() - started
-        import threading
-
         threading.Thread(target=lambda: [None for _ in process.stdout], daemon=True).start()
         yield process, int(found[1]), seconds
     finally:

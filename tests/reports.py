@@ -232,6 +232,7 @@ def wider() -> Report:
     return replace(
         report,
         reason=NoticeReason.WIDER,
+        elsewhere=("media/recyclarr",),
         subject=Subject("", "media", "radarr", ("radarr-0",), "label workload"),
         assessment=replace(told, next_step="look at both pods; one cause is likely."),
         labels={**report.labels, "workload": "radarr"},

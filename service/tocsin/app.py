@@ -81,7 +81,11 @@ def build_pipeline(
     owners = None
     if found.prometheus is not None and not offline:
         owners = PodOwners(found.prometheus)
-        enrichers += [DnsLookups(found.prometheus), VolumeLookups(found.prometheus), PodAges(found.prometheus)]
+        enrichers += [
+            DnsLookups(found.prometheus, settings.destination),
+            VolumeLookups(found.prometheus, settings.destination),
+            PodAges(found.prometheus),
+        ]
     if found.repository is not None and not offline:
         enrichers.append(PolicyHistory(found.repository, settings.enrich.deadline * 0.8))
     return Pipeline(database, rules, enrichers, owners, outlets)

@@ -140,7 +140,7 @@ def schema(example: bool) -> None:
     from tocsin import reference  # noqa: PLC0415
     from tocsin.settings import Settings  # noqa: PLC0415
 
-    click.echo(reference.example() if example else json.dumps(Settings.model_json_schema(), indent=2))
+    click.echo(reference.example() if example else json.dumps(Settings.model_json_schema(), indent=2), nl=not example)
 
 
 @main.command()

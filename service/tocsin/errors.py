@@ -29,15 +29,15 @@ class PermanentError(TocsinError):
     """The same request will never succeed; it is not sent again."""
 
 
-class LookupFailed(TocsinError):  # noqa: N818 - read as a sentence where it is raised
+class LookupFailed(TocsinError):
     """A source of findings could not answer; the text becomes the reason of a visible gap."""
 
 
-class BadPayload(TocsinError):  # noqa: N818
+class BadPayload(TocsinError):
     """A webhook body is not an Alertmanager webhook of version 4; the text says what is wrong with it."""
 
 
-class StoreUnavailable(TocsinError):  # noqa: N818
+class StoreUnavailable(TocsinError):
     """The store cannot take or give a row now; whoever asked has to come back."""
 
 

@@ -42,6 +42,7 @@ log = structlog.get_logger()
 
 EVENT_LEASE = timedelta(minutes=2)
 DELIVERY_LEASE = timedelta(minutes=2)
+PLAIN_ALERTS = 10
 OWNERS_SHARE = 0.4
 """Part of the enrichment deadline that finding the owners of pods may use up."""
 
@@ -279,7 +280,7 @@ class Pipeline:
             await self._database.run(events.postpone, event.id, until, error)
             return
         title = "tocsin could not explain an alert"
-        text = f"Processing failed {event.attempts} times ({error}). What Alertmanager sent:\n{event.body[:1500]}"
+        text = f"Processing failed {event.attempts} times ({error}). What Alertmanager sent:\n{_plainly(event.body)}"
         messages = [outlet.render_plain(title, text, Priority.HIGH) for outlet in self._outlets.values()]
         await self._database.run(give_up, event.id, error, messages, now)
 
@@ -325,6 +326,16 @@ class Pipeline:
         others = [outlet for name, outlet in self._outlets.items() if name != channel]
         await self._database.run(bury, delivery, error, others, now)
         self.on_message()
+
+
+def _plainly(body: str) -> str:
+    """The alerts of a webhook by name and labels, a line each; the text is made inert by the channel."""
+    alerts = alertmanager.parse(body).alerts
+    lines = [
+        " ".join([alert.status.value, alert.name, *(f"{key}={value}" for key, value in sorted(alert.labels.items()))])
+        for alert in alerts[:PLAIN_ALERTS]
+    ]
+    return "\n".join([*lines, f"and {len(alerts) - len(lines)} more" if len(alerts) > len(lines) else ""])
 
 
 def _others(case: Case, elsewhere: Elsewhere) -> tuple[str, ...]:

@@ -27,7 +27,7 @@ _HEAD = """\
 
 def example() -> str:
     """The text of config/tocsin.yaml."""
-    return _HEAD + "\n" + "\n".join(_fields(Settings, "")) + "\n"
+    return _HEAD + "\n".join(_fields(Settings, "")) + "\n"
 
 
 def _fields(model: type[BaseModel], indent: str) -> Iterator[str]:

@@ -24,10 +24,10 @@ def next_try(settings: RetrySettings, attempts: int, now: datetime, *, at_least:
     """The instant of the next attempt after `attempts` failed ones; `at_least` is the other side's own word."""
     # Loaded with the first failure, not with the process. tenacity only computes the wait: the row is the queue,
     # and a sleeping coroutine would not survive a restart.
-    from tenacity import RetryCallState, wait_exponential_jitter  # noqa: PLC0415
+    from tenacity import RetryCallState, wait_exponential, wait_random  # noqa: PLC0415
 
     first = settings.first_after.total_seconds()
-    wait = wait_exponential_jitter(initial=first, max=settings.at_most.total_seconds(), jitter=first / 4)
+    wait = wait_exponential(multiplier=first, max=settings.at_most.total_seconds()) + wait_random(0, first / 4)
     state = RetryCallState(retry_object=None, fn=None, args=(), kwargs={})  # type: ignore[arg-type]
     state.attempt_number = max(attempts, 1)
     return now + max(timedelta(seconds=wait(state)), at_least or timedelta())

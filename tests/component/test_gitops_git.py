@@ -182,7 +182,7 @@ async def test_the_token_reaches_the_remote_and_never_the_arguments(
     assert "s3cret" not in (tmp_path / "arguments").read_text()
 
 
-async def test_a_remote_that_never_answers_ends_in_time_and_leaves_no_process(tmp_path: Path) -> None:
+async def test_a_remote_that_never_answers_ends_in_time(tmp_path: Path) -> None:
     async def swallow(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         await reader.read()
         writer.close()

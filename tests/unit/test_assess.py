@@ -32,6 +32,7 @@ from tocsin.model import (
 
 NOW = datetime(2026, 11, 22, 14, 13, tzinfo=UTC)
 NAME = "files.paste-drop.example"
+ENCODED = "0a1b2c3d4e5f" * 4 + ".x.example"
 POD = "recyclarr-29788325-vfgx7"
 SUBJECT = Subject("", "media", "recyclarr", (POD,))
 LISTED = ("github.com", "api.github.com", "raw.githubusercontent.com", "codeload.github.com")
@@ -106,7 +107,7 @@ EARLIER: dict[str, Any] = {"earlier_pods": ("recyclarr-29788000-aaaaa",), "earli
         # 2: imitation, tunnel
         ({"names": ["githud.com"], "classification": classed(Posture.BOUNDED, "github.com")}, Verdict.SUSPICIOUS),
         ({"names": ["githud.com"], "classification": classed(Posture.UNBOUNDED, "github.com")}, Verdict.SUSPICIOUS),
-        ({"names": ["0a1b2c3d4e5f" * 4 + ".x.example"], "classification": classed(Posture.UNBOUNDED)}, Verdict.SUSPICIOUS),
+        ({"names": [ENCODED], "classification": classed(Posture.UNBOUNDED)}, Verdict.SUSPICIOUS),
         # 3: no business outside
         ({"classification": classed(Posture.LAN_ONLY)}, Verdict.SUSPICIOUS),
         ({"classification": classed(Posture.LAN_ONLY), "findings": found(**EARLIER)}, Verdict.SUSPICIOUS),
@@ -230,7 +231,7 @@ def test_neighbours_are_named(neighbours: tuple[str, ...], words: str) -> None:
         ({"classification": classed(Posture.UNBOUNDED)}, "recyclarr is unbounded by design (apps.yaml); nothing about"),
         ({"classification": classed(Posture.LAN_ONLY)}, "recyclarr is meant to stay on the own network, and this name"),
         ({"findings": found(NAMED)}, "The policy of recyclarr names it."),
-        ({"findings": found(neighbours=("a/b", "c/d", "e/f"))}, "3 other workloads ask for paste-drop[.]example as well"),
+        ({"findings": found(neighbours=("a/b", "c/d", "e/f"))}, "3 other workloads ask for paste-drop[.]example as"),
         ({"findings": found(changed(f"+ toFQDNs {NAME}", hours=2))}, "The policy was opened for it 2 h ago."),
     ],
 )  # fmt: skip
@@ -373,13 +374,8 @@ HOSTILE = st.text(max_size=30) | st.sampled_from(
 def test_every_sentence_is_inert(one: str, two: str, three: str, posture: Posture, rolled_out: bool) -> None:
     change = Change(one, ago(hours=1), two, False, three, what=(one, two))
     match = PolicyMatch(one, two, three, allows={NAME: three}, changes=(change,))
-    findings = found(
-        PolicyFacts((match,), (change,)),
-        pods=(one,),
-        names=(two,),
-        neighbours=(two, three),
-        earlier_pods=(one,) if rolled_out else (),
-    )
+    lookups = replace(LOOKUPS, pods=(one,), names=(two,), neighbours=(two, three), earlier_pods=(one,) * rolled_out)
+    findings = Findings({LOOKUPS.domain: lookups}, policy=PolicyFacts((match,), (change,)))
     classification = Classification(posture, (Evidence(one, two),), conflicts=(Evidence(three, one),))
     subject = Subject("", one, two, (three,))
     for said in (

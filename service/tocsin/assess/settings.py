@@ -8,7 +8,7 @@ from tocsin.section import Duration, Section
 
 
 class AssessSettings(Section):
-    """Where a verdict turns. The rules themselves are fixed and drawn in docs/architecture.md."""
+    """Where a verdict turns. The rules themselves stand at the top of `novel` and `volume`."""
 
     explained_by_workloads: int = Field(
         3, ge=1, description="A name is explained once this many other workloads ask for the same registrable domain."

@@ -42,7 +42,7 @@ def running(
     port: int | None = None,
     flags: Sequence[str] = ("--cluster.listen-address=",),
 ) -> Iterator[str]:
-    """Starts Alertmanager with one receiver that posts to every webhook, and stops it at the end; yields its address."""
+    """Starts Alertmanager with one receiver that posts to every webhook, stops it at the end; yields its address."""
     program = next((program for program in PROGRAMS if shutil.which(program)), None)
     if program is None:
         raise AlertmanagerMissing(f"{PROGRAMS[0]} is not installed (Debian: apt-get install {PROGRAMS[0]})")

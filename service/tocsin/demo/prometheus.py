@@ -22,11 +22,11 @@ _READY_WITHIN = 30.0
 _STOPS_WITHIN = 10.0
 
 
-class PrometheusMissing(TocsinError):  # noqa: N818 - read as a sentence where it is raised
+class PrometheusMissing(TocsinError):
     """The program, or the tool that gives it a past, is not installed."""
 
 
-class PrometheusBroken(TocsinError):  # noqa: N818
+class PrometheusBroken(TocsinError):
     """The program does not start; the text ends with what it said last."""
 
 

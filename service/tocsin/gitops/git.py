@@ -151,7 +151,7 @@ class GitRepository:
     async def _log(self, path: str, *options: str) -> list[tuple[history.Commit, str]]:
         record = secrets.token_hex(16)
         sha = self.snapshot().sha
-        arguments = (*_LOG, f"--format={git_log.log_format(record)}", *options, sha, "--", f":(top,literal){path}")
+        arguments = (*_LOG, f"--format={git_log.log_format(record)}", *options, sha, "--", path)
         return list(git_log.commits(await self._reading(self._git.run(*arguments)), record))
 
     async def _reading(self, answer: Awaitable[_T]) -> _T:

@@ -77,6 +77,7 @@ class Git:
             process = await asyncio.create_subprocess_exec(
                 "git",
                 "--no-pager",
+                "--literal-pathspecs",
                 f"--git-dir={_git_directory(self.directory)}",
                 *arguments,
                 stdin=asyncio.subprocess.PIPE,

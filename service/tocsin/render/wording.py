@@ -116,8 +116,10 @@ def _notice(report: Report) -> str:
         case NoticeReason.WORSE:
             return "Worse than what you were last told."
         case NoticeReason.WIDER:
-            same = "asks for the same domain" if report.kind is Kind.NOVEL else "has the same alert"
-            return f"Wider: another workload {same} as well."
+            known = ", ".join(_hostile(who) for who in report.elsewhere[:_NAMES_SHOWN])
+            left = len(report.elsewhere) - _NAMES_SHOWN
+            more = f" and {count(left, 'more workload')}" if left > 0 else ""
+            return f"Wider: {known}{more} asked for the same domain; you know of that already."
         case NoticeReason.REPEAT:
             return f"Still firing after {lasted}."
         case NoticeReason.RESOLVED:
