@@ -7,7 +7,7 @@ from pathlib import Path
 
 import load
 
-ROUNDS = 7
+ROUNDS = 5
 
 
 def main() -> None:

@@ -20,8 +20,6 @@ from tocsin.enrich.policy_history import PolicyHistory
 from tocsin.enrich.prometheus import Prometheus
 from tocsin.enrich.volume import VolumeLookups
 from tocsin.errors import StoreUnavailable
-from tocsin.gitops.git import GitRepository
-from tocsin.gitops.github import GitHubRepository
 from tocsin.gitops.repository import Repository, keep_fresh
 from tocsin.outlet import Outlet
 from tocsin.pipeline import Pipeline, Rules
@@ -153,8 +151,12 @@ async def serve(settings: Settings) -> None:
 def _repository(settings: Settings) -> Repository | None:
     gitops = settings.gitops
     if gitops.git is not None:
+        from tocsin.gitops.git import GitRepository  # noqa: PLC0415 - only what is configured is loaded
+
         return GitRepository(gitops.git, gitops.path_templates)
     if gitops.github is not None:
+        from tocsin.gitops.github import GitHubRepository  # noqa: PLC0415
+
         return GitHubRepository(gitops.github, gitops.path_templates)
     return None
 

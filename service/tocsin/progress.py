@@ -3,6 +3,7 @@
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+from functools import cache
 
 from pydantic import TypeAdapter
 
@@ -15,7 +16,6 @@ from tocsin.store.database import Transaction, new_id
 from tocsin.store.deliveries import Delivery
 from tocsin.store.incidents import IncidentRow, Key
 
-REPORT: TypeAdapter[Report] = TypeAdapter(Report)
 TROUBLE_EVERY = timedelta(hours=1)
 """How often the trouble of one channel is told through the others."""
 
@@ -80,7 +80,7 @@ def bury(tx: Transaction, delivery: Delivery, error: str, others: Sequence[Outle
     addressed = deliveries.channels_of(tx, delivery.notice_id)
     fresh = [outlet for outlet in others if outlet.name not in addressed]
     if fresh and all(state == "dead" for state in addressed.values()):
-        report = REPORT.validate_json(stored)
+        report = _reports().validate_json(stored)
         gap = Gap(f"channel {channel}", inert.text(error), ("delivery there",))
         report = replace(report, findings=replace(report.findings, gaps=(*report.findings.gaps, gap)))
         for outlet in fresh:
@@ -104,6 +104,12 @@ def _tell(
     tx: Transaction, incident_id: str, reason: NoticeReason, verdict: Verdict, report: Report | None, now: datetime
 ) -> str:
     notice_id = new_id(now)
-    content = REPORT.dump_json(report).decode() if report else ""
+    content = _reports().dump_json(report).decode() if report else ""
     deliveries.tell(tx, notice_id, incident_id, reason.value, verdict.value, content, now)
     return notice_id
+
+
+@cache
+def _reports() -> TypeAdapter[Report]:
+    """Built with the first notice: it takes a while, and a service that idles needs none."""
+    return TypeAdapter(Report)

@@ -44,7 +44,7 @@ class Section(BaseModel):
     space removed) becomes `X` when the settings are loaded.
     """
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", defer_build=True)
 
     @model_validator(mode="before")
     @classmethod

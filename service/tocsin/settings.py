@@ -48,17 +48,17 @@ class Settings(BaseSettings):
     apps_file: Path | None = Field(
         None, description="Which workloads are bounded; relative to this file. Left out, the packaged default is used."
     )
-    server: ServerSettings = Field(ServerSettings(), description="Where tocsin listens, and who may post.")
-    store: StoreSettings = Field(StoreSettings(), description="Where accepted alerts live, and for how long.")
-    identify: IdentifySettings = Field(IdentifySettings(), description="Which alerts and labels mean what.")
-    destination: DestinationSettings = Field(DestinationSettings(), description="How DNS names are normalised.")
-    decide: DecideSettings = Field(DecideSettings(), description="When an incident is told again, and when it is over.")
-    enrich: EnrichSettings = Field(EnrichSettings(), description="How long a message may wait for its explanation.")
-    prometheus: PrometheusSettings = Field(PrometheusSettings(), description="Where names, bytes and owners are asked.")
-    gitops: GitOpsSettings = Field(GitOpsSettings(), description="Where policies and their history are read.")
-    assess: AssessSettings = Field(AssessSettings(), description="Thresholds of the verdict.")
-    routes: RoutingSettings = Field(RoutingSettings(), description="From class and verdict to priority and channels.")
-    retry: RetrySettings = Field(RetrySettings(), description="How patiently deliveries are tried again.")
+    server: ServerSettings = Field(default_factory=ServerSettings, description="Where tocsin listens, and who may post.")
+    store: StoreSettings = Field(default_factory=StoreSettings, description="Where accepted alerts live, and for how long.")
+    identify: IdentifySettings = Field(default_factory=IdentifySettings, description="Which alerts and labels mean what.")
+    destination: DestinationSettings = Field(default_factory=DestinationSettings, description="How DNS names are normalised.")
+    decide: DecideSettings = Field(default_factory=DecideSettings, description="When an incident is told again, and when it is over.")
+    enrich: EnrichSettings = Field(default_factory=EnrichSettings, description="How long a message may wait for its explanation.")
+    prometheus: PrometheusSettings = Field(default_factory=PrometheusSettings, description="Where names, bytes and owners are asked.")
+    gitops: GitOpsSettings = Field(default_factory=GitOpsSettings, description="Where policies and their history are read.")
+    assess: AssessSettings = Field(default_factory=AssessSettings, description="Thresholds of the verdict.")
+    routes: RoutingSettings = Field(default_factory=RoutingSettings, description="From class and verdict to priority and channels.")
+    retry: RetrySettings = Field(default_factory=RetrySettings, description="How patiently deliveries are tried again.")
     channels: dict[str, ChannelSettings] = Field(
         default_factory=dict,
         description="Where messages go, by a name of your own. Without any, messages are printed to standard output.",

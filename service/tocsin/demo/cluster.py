@@ -47,7 +47,7 @@ WORKLOADS = (
     Workload("media", "jellyfin", "Deployment", ("repo.jellyfin.org", "api.themoviedb.org"), 400_000),
     Workload("home", "node-red", "Deployment", ("api.open-meteo.com", "registry.npmjs.org"), 160_000),
     Workload("home", "home-assistant", "StatefulSet", ("api.met.no", "alerts.home-assistant.io"), 90_000),
-    Workload("home", "esphome", "Deployment", ("api.github.com", "pypi.org")),
+    Workload("home", "esphome", "Deployment", ("api.github.com", "schemas.esphome.io")),
     Workload("security", "external-secrets", "Deployment", ("my.1password.com",)),
     Workload("network", "external-dns", "Deployment", ("api.cloudflare.com",)),
     Workload("observability", "grafana", "Deployment", ("grafana.com", "stats.grafana.org")),
