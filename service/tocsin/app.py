@@ -1,35 +1,32 @@
 """The composition root: builds everything in order, undoes it in reverse, runs until a signal."""
 
 import asyncio
+import gc
+import importlib
 import signal
 from collections.abc import Sequence
 from contextlib import AsyncExitStack
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import partial
+from typing import TYPE_CHECKING
 
 import structlog
 from aiohttp import web
 
 from tocsin import apps_file, housekeeping
-from tocsin.channels import connect
-from tocsin.enrich.enricher import Enricher
-from tocsin.enrich.lookups import DnsLookups
-from tocsin.enrich.pods import PodAges, PodOwners
-from tocsin.enrich.policy_history import PolicyHistory
-from tocsin.enrich.prometheus import Prometheus
-from tocsin.enrich.volume import VolumeLookups
 from tocsin.errors import StoreUnavailable
-from tocsin.gitops.repository import Repository, keep_fresh
-from tocsin.outlet import Outlet
-from tocsin.pipeline import Pipeline, Rules
+from tocsin.gitops.repository import keep_fresh
+from tocsin.model import Accepted
 from tocsin.settings import Settings
 from tocsin.store import deliveries, events
-from tocsin.store.database import Database, Transaction
+from tocsin.store.database import Transaction
 from tocsin.store.sqlite import Sqlite
 from tocsin.web import server
 from tocsin.web.webhook import Webhook
 from tocsin.worker import Worker
+
+if TYPE_CHECKING:
+    from tocsin.pipeline import Pipeline
 
 log = structlog.get_logger()
 
@@ -40,125 +37,99 @@ BACKLOG = 1024
 """Connections the kernel holds while the loop is busy; Alertmanager opens one a group after its own restart."""
 
 
-@dataclass(frozen=True, slots=True)
-class Sources:
-    """Where findings come from; None for what is not configured."""
+class Story:
+    """The pipeline, loaded off the event loop while the server already listens; who needs it sooner waits for it."""
 
-    prometheus: Prometheus | None
-    repository: Repository | None
+    def __init__(self) -> None:
+        self._loaded = asyncio.Event()
+        self._pipeline: Pipeline | None = None
 
-    async def close(self) -> None:
-        """Gives connections and threads back."""
-        if self.prometheus is not None:
-            self.prometheus.close()
-        if self.repository is not None:
-            await self.repository.close()
+    async def receive(self, body: bytes, now: datetime) -> Accepted:
+        """See Pipeline.receive."""
+        return await (await self._get()).receive(body, now)
 
+    async def advance(self, now: datetime) -> bool:
+        """See Pipeline.advance."""
+        return await (await self._get()).advance(now)
 
-def sources(settings: Settings) -> Sources:
-    """Builds the configured sources; none of them is asked anything yet."""
-    prometheus = Prometheus(settings.prometheus) if settings.prometheus.url else None
-    return Sources(prometheus, _repository(settings))
+    def begin(self, pipeline: "Pipeline") -> None:
+        """Lets everybody go on who waited."""
+        self._pipeline = pipeline
+        self._loaded.set()
 
-
-def build_pipeline(
-    settings: Settings, database: Database, found: Sources, outlets: Sequence[Outlet], *, offline: bool = False
-) -> Pipeline:
-    """The story, with every lookup the configuration allows for; with `offline` without any."""
-    rules = Rules(
-        identify=settings.identify,
-        destination=settings.destination,
-        apps=apps_file.load(settings.apps_file),
-        decide=settings.decide,
-        enrich=settings.enrich,
-        assess=settings.assess,
-        routes=settings.routes,
-        retry=settings.retry,
-    )
-    enrichers: list[Enricher] = []
-    owners = None
-    if found.prometheus is not None and not offline:
-        owners = PodOwners(found.prometheus)
-        enrichers += [
-            DnsLookups(found.prometheus, settings.destination),
-            VolumeLookups(found.prometheus, settings.destination),
-            PodAges(found.prometheus),
-        ]
-    if found.repository is not None and not offline:
-        enrichers.append(PolicyHistory(found.repository, settings.enrich.deadline * 0.8))
-    return Pipeline(database, rules, enrichers, owners, outlets)
+    async def _get(self) -> "Pipeline":
+        await self._loaded.wait()
+        if self._pipeline is None:
+            raise RuntimeError("a story that has begun has a pipeline")
+        return self._pipeline
 
 
 async def serve(settings: Settings) -> None:
     """Runs the service until SIGTERM or SIGINT, then drains.
 
-    Raises StoreUnavailable when the store cannot be opened, OSError when the address cannot be bound.
+    Raises ConfigurationError; StoreUnavailable when the store cannot be opened, OSError when the address cannot be bound.
     """
+    apps = apps_file.load(settings.apps_file)
+    stopping = _on_signals()
     async with AsyncExitStack() as undo:
         store = Sqlite(settings.store.path)
         await asyncio.to_thread(store.open)
         undo.callback(store.close)
         await store.run(_release)
 
-        connected = connect(settings.channels)
-        for each in connected:
-            undo.push_async_callback(each.channel.close)
-        found = sources(settings)
-        undo.push_async_callback(found.close)
-        pipeline = build_pipeline(settings, store, found, [each.outlet for each in connected])
-
-        inbox = Worker("inbox", pipeline.advance, lanes=EVENT_LANES)
-        outboxes = [
-            Worker(each.outlet.name, partial(pipeline.deliver, each.outlet.name), lanes=each.outlet.lanes)
-            for each in connected
-        ]
-        pipeline.on_accepted = inbox.wake
-        pipeline.on_message = partial(_wake, outboxes)
-
-        webhook = Webhook(settings.server, pipeline.receive)
-        ready = partial(_not_ready, store, [inbox, *outboxes])
-        observe = partial(_observe, store)
+        story = Story()
+        webhook = Webhook(settings.server, story.receive)
+        inbox = Worker("inbox", story.advance, lanes=EVENT_LANES)
+        workers = [inbox]
+        ready, observe = partial(_not_ready, store, workers), partial(_observe, store)
         runner = web.AppRunner(server.build(settings.server, webhook, ready, observe), access_log=None)
         await runner.setup()
         undo.push_async_callback(runner.cleanup)
 
-        stopping = _on_signals()
         async with asyncio.TaskGroup() as tasks:
-            workers = [tasks.create_task(worker.run(), name=worker.name) for worker in (inbox, *outboxes)]
+            running = [tasks.create_task(inbox.run(), name=inbox.name)]
+            site = web.TCPSite(
+                runner,
+                settings.server.host,
+                settings.server.port,
+                ssl_context=server.tls(settings.server),
+                backlog=BACKLOG,
+            )
+            await site.start()
+            log.info("ready", address=_address(runner))
+
+            wiring = await asyncio.to_thread(importlib.import_module, "tocsin.wiring")
+            connected, found = wiring.connect(settings.channels), wiring.sources(settings)
+            for each in connected:
+                undo.push_async_callback(each.channel.close)
+            undo.push_async_callback(found.close)
+            outlets = [each.outlet for each in connected]
+            pipeline = wiring.build_pipeline(settings, apps, store, found, outlets)
+            for outlet in outlets:
+                outbox = Worker(outlet.name, partial(pipeline.deliver, outlet.name), lanes=outlet.lanes)
+                workers.append(outbox)
+                running.append(tasks.create_task(outbox.run(), name=outbox.name))
+            pipeline.on_accepted = inbox.wake
+            pipeline.on_message = partial(_wake, workers[1:])
+            story.begin(pipeline)
             background = [
                 tasks.create_task(housekeeping.keep_house(store, settings.decide, settings.store), name="housekeeping")
             ]
             if found.repository is not None:
                 background.append(tasks.create_task(keep_fresh(found.repository), name="gitops"))
-            site = web.TCPSite(
-                runner, settings.server.host, settings.server.port,
-                ssl_context=server.tls(settings.server), backlog=BACKLOG,
-            )  # fmt: skip
-            await site.start()
-            log.info("ready", address=_address(runner), channels=[each.outlet.name for each in connected])
+            log.info("story_loaded", channels=[outlet.name for outlet in outlets])
+            gc.collect()
+            gc.enable()  # the command line turned it off for the time of loading
 
             await stopping.wait()
             log.info("stopping", drain=settings.server.drain.total_seconds())
             webhook.stopping = True
             for task in background:
                 task.cancel()
-            await _drain([inbox], workers[:1], settings.server.drain.total_seconds() / 2)
-            await _drain(outboxes, workers[1:], settings.server.drain.total_seconds() / 2)
+            await _drain(workers[:1], running[:1], settings.server.drain.total_seconds() / 2)
+            await _drain(workers[1:], running[1:], settings.server.drain.total_seconds() / 2)
             await site.stop()
     log.info("stopped")
-
-
-def _repository(settings: Settings) -> Repository | None:
-    gitops = settings.gitops
-    if gitops.git is not None:
-        from tocsin.gitops.git import GitRepository  # noqa: PLC0415 - only what is configured is loaded
-
-        return GitRepository(gitops.git, gitops.path_templates)
-    if gitops.github is not None:
-        from tocsin.gitops.github import GitHubRepository  # noqa: PLC0415
-
-        return GitHubRepository(gitops.github, gitops.path_templates)
-    return None
 
 
 def _wake(workers: Sequence[Worker]) -> None:

@@ -7,13 +7,12 @@ from datetime import UTC, datetime, timedelta
 import aiohttp
 
 from tocsin import apps_file
-from tocsin.app import sources
-from tocsin.channels import connect
 from tocsin.errors import TocsinError
 from tocsin.model import Priority
 from tocsin.settings import Settings
 from tocsin.store.database import new_id
 from tocsin.store.sqlite import Sqlite
+from tocsin.wiring import connect, sources
 
 Result = tuple[bool, str]
 """Whether it is well, and the line to print."""

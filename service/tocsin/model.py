@@ -349,3 +349,11 @@ class Message:
     channel: str
     title: str
     body: Mapping[str, object]
+
+
+@dataclass(frozen=True, slots=True)
+class Accepted:
+    """The answer to a webhook that was stored."""
+
+    event: str
+    alerts: int

@@ -15,23 +15,22 @@ from datetime import datetime, timedelta
 from typing import Protocol
 
 import structlog
-from pydantic import Field
 
 from tocsin import alertmanager, cases, identify, metrics
-from tocsin.assess import AssessSettings, assess
+from tocsin.assess.judge import assess
+from tocsin.assess.settings import AssessSettings
 from tocsin.cases import Case
 from tocsin.classify import AppsFile, classify
 from tocsin.decide import Action, DecideSettings, Decision, Memory, decide, reconsider
 from tocsin.destination import DestinationSettings
-from tocsin.enrich.enricher import Enricher, gather
+from tocsin.enrich.enricher import Enricher, EnrichSettings, gather
 from tocsin.errors import LookupFailed, PermanentError, TemporaryError
 from tocsin.identify import IdentifySettings
-from tocsin.model import Findings, Gap, Group, Message, NoticeReason, Priority, Report
+from tocsin.model import Accepted, Findings, Gap, Group, Message, NoticeReason, Priority, Report
 from tocsin.outlet import Outlet
 from tocsin.progress import Elsewhere, Plan, bury, give_up, recall, store
 from tocsin.retry import RetrySettings, next_try
 from tocsin.routing import RoutingSettings, route
-from tocsin.section import Duration, Section
 from tocsin.store import deliveries, events, incidents
 from tocsin.store.database import Database, new_id
 from tocsin.store.deliveries import Delivery
@@ -47,32 +46,12 @@ OWNERS_SHARE = 0.4
 """Part of the enrichment deadline that finding the owners of pods may use up."""
 
 
-class EnrichSettings(Section):
-    """How long a message may wait for its explanation."""
-
-    deadline: Duration = Field(
-        timedelta(seconds=5),
-        description="All lookups of one webhook end by then; what is late becomes a gap in the message.",
-    )
-    plain_after: int = Field(
-        5, ge=1, description="An event whose processing failed this often is forwarded plainly, without an explanation."
-    )
-
-
 class OwnerLookup(Protocol):
     """Finds the workload of pods whose alert does not name one."""
 
     async def owners(self, pods: Collection[tuple[str, str]]) -> Mapping[tuple[str, str], str]:
         """Workloads by (namespace, pod), as far as they are known; raises LookupFailed."""
         ...
-
-
-@dataclass(frozen=True, slots=True)
-class Accepted:
-    """The answer to a webhook that was stored."""
-
-    event: str
-    alerts: int
 
 
 @dataclass(frozen=True, slots=True)

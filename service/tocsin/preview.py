@@ -7,8 +7,7 @@ from datetime import UTC, datetime, timedelta
 
 from pydantic import SecretStr
 
-from tocsin.app import build_pipeline, sources
-from tocsin.channels import connect
+from tocsin import apps_file
 from tocsin.deliver.console import ConsoleSettings
 from tocsin.deliver.ntfy import NtfySettings
 from tocsin.deliver.pushover import PushoverSettings
@@ -17,6 +16,7 @@ from tocsin.model import Message
 from tocsin.settings import ChannelSettings, Settings
 from tocsin.store import deliveries
 from tocsin.store.sqlite import Sqlite
+from tocsin.wiring import build_pipeline, connect, sources
 
 _LEASE = timedelta(hours=1)
 
@@ -36,6 +36,7 @@ async def messages(settings: Settings, payload: bytes, *, kind: str | None, offl
     """
     chosen = _channels(settings, kind)
     settings = settings.model_copy(update={"channels": chosen})
+    apps = apps_file.load(settings.apps_file)
     connected = connect(chosen)
     found = sources(settings)
     store = Sqlite(":memory:")
@@ -43,7 +44,7 @@ async def messages(settings: Settings, payload: bytes, *, kind: str | None, offl
     try:
         if found.repository is not None and not offline:
             await found.repository.refresh()
-        pipeline = build_pipeline(settings, store, found, [each.outlet for each in connected], offline=offline)
+        pipeline = build_pipeline(settings, apps, store, found, [each.outlet for each in connected], offline=offline)
         now = datetime.now(UTC)
         await pipeline.receive(payload, now)
         while await pipeline.advance(now):

@@ -12,25 +12,31 @@ from typing import Annotated, Any
 from pydantic import Field, ValidationError
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
-from tocsin.assess import AssessSettings
+from tocsin.assess.settings import AssessSettings
 from tocsin.decide import DecideSettings
 from tocsin.deliver.console import ConsoleSettings
 from tocsin.deliver.ntfy import NtfySettings
 from tocsin.deliver.pushover import PushoverSettings
 from tocsin.destination import DestinationSettings
-from tocsin.enrich.prometheus import PrometheusSettings
+from tocsin.enrich.enricher import EnrichSettings
+from tocsin.enrich.prometheus_settings import PrometheusSettings
 from tocsin.errors import ConfigurationError
 from tocsin.gitops.settings import GitOpsSettings
 from tocsin.identify import IdentifySettings
-from tocsin.pipeline import EnrichSettings
 from tocsin.retry import RetrySettings
 from tocsin.routing import RoutingSettings
+from tocsin.section import Section
 from tocsin.store.sqlite import StoreSettings
 from tocsin.web.settings import ServerSettings
 from tocsin.yaml_file import mistakes, nearest, read
 
 PREFIX = "TOCSIN__"
 ChannelSettings = Annotated[ConsoleSettings | NtfySettings | PushoverSettings, Field(discriminator="type")]
+
+
+def _section(section: type[Section]) -> Any:
+    """A field whose default and description are the section's own."""
+    return Field(default_factory=section, description=(section.__doc__ or "").splitlines()[0])
 
 
 class Settings(BaseSettings):
@@ -48,17 +54,35 @@ class Settings(BaseSettings):
     apps_file: Path | None = Field(
         None, description="Which workloads are bounded; relative to this file. Left out, the packaged default is used."
     )
-    server: ServerSettings = Field(default_factory=ServerSettings, description="Where tocsin listens, and who may post.")
-    store: StoreSettings = Field(default_factory=StoreSettings, description="Where accepted alerts live, and for how long.")
-    identify: IdentifySettings = Field(default_factory=IdentifySettings, description="Which alerts and labels mean what.")
-    destination: DestinationSettings = Field(default_factory=DestinationSettings, description="How DNS names are normalised.")
-    decide: DecideSettings = Field(default_factory=DecideSettings, description="When an incident is told again, and when it is over.")
-    enrich: EnrichSettings = Field(default_factory=EnrichSettings, description="How long a message may wait for its explanation.")
-    prometheus: PrometheusSettings = Field(default_factory=PrometheusSettings, description="Where names, bytes and owners are asked.")
-    gitops: GitOpsSettings = Field(default_factory=GitOpsSettings, description="Where policies and their history are read.")
-    assess: AssessSettings = Field(default_factory=AssessSettings, description="Thresholds of the verdict.")
-    routes: RoutingSettings = Field(default_factory=RoutingSettings, description="From class and verdict to priority and channels.")
-    retry: RetrySettings = Field(default_factory=RetrySettings, description="How patiently deliveries are tried again.")
+    server: ServerSettings = Field(
+        default_factory=ServerSettings, description="Where tocsin listens, and who may post."
+    )
+    store: StoreSettings = Field(
+        default_factory=StoreSettings, description="Where accepted alerts live, and for how long."
+    )
+    identify: IdentifySettings = Field(
+        default_factory=IdentifySettings, description="Which alerts and labels mean what."
+    )
+    destination: DestinationSettings = Field(
+        default_factory=DestinationSettings, description="How DNS names are normalised."
+    )
+    decide: DecideSettings = Field(
+        default_factory=DecideSettings, description="When an incident is told again, and when it is over."
+    )
+    enrich: EnrichSettings = Field(
+        default_factory=EnrichSettings, description="How long a message may wait for its explanation."
+    )
+    prometheus: PrometheusSettings = Field(
+        default_factory=PrometheusSettings, description="Where names, bytes and owners are asked."
+    )
+    gitops: GitOpsSettings = Field(
+        default_factory=GitOpsSettings, description="Where policies and their history are read."
+    )
+    assess: AssessSettings = _section(AssessSettings)
+    routes: RoutingSettings = Field(
+        default_factory=RoutingSettings, description="From class and verdict to priority and channels."
+    )
+    retry: RetrySettings = _section(RetrySettings)
     channels: dict[str, ChannelSettings] = Field(
         default_factory=dict,
         description="Where messages go, by a name of your own. Without any, messages are printed to standard output.",

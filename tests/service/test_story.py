@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from kit import START, alert, body, novel
-from tocsin.app import Sources, build_pipeline
+from tocsin import apps_file
 from tocsin.decide import DecideSettings
 from tocsin.errors import LookupFailed, PermanentError, TemporaryError
 from tocsin.model import Findings, Inquiry, Lookups, Message
@@ -20,6 +20,7 @@ from tocsin.retry import RetrySettings
 from tocsin.settings import Settings
 from tocsin.store import deliveries, events, incidents
 from tocsin.store.sqlite import Sqlite
+from tocsin.wiring import Sources, build_pipeline
 
 NOW = START + timedelta(minutes=11)
 
@@ -77,7 +78,9 @@ class House:
     def open(self) -> None:
         self.store = Sqlite(str(self.path))
         self.store.open()
-        self.pipeline = build_pipeline(self.settings, self.store, Sources(None, None), [p.outlet for p in self.phones])
+        self.pipeline = build_pipeline(
+            self.settings, apps_file.load(), self.store, Sources(None, None), [p.outlet for p in self.phones]
+        )
         self.pipeline._enrichers = [self.source]
 
     async def crash(self) -> None:

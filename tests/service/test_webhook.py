@@ -14,13 +14,14 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from kit import body, novel, webhook
-from tocsin.app import Sources, build_pipeline
+from tocsin import apps_file
 from tocsin.errors import StoreUnavailable
 from tocsin.settings import Settings
 from tocsin.store.sqlite import Sqlite
 from tocsin.web import server
 from tocsin.web.settings import ServerSettings
 from tocsin.web.webhook import Webhook
+from tocsin.wiring import Sources, build_pipeline
 
 Start = Callable[..., Awaitable[TestClient[Any, Any]]]
 
@@ -32,7 +33,7 @@ async def start(tmp_path: Path, aiohttp_client: Any) -> AsyncIterator[Start]:
 
     async def start(receive: Any = None, wrong: list[str] | None = None, **changes: Any) -> TestClient[Any, Any]:
         configured = ServerSettings(**changes)
-        pipeline = build_pipeline(Settings(), store, Sources(None, None), [])
+        pipeline = build_pipeline(Settings(), apps_file.load(), store, Sources(None, None), [])
         hook = Webhook(configured, receive or pipeline.receive)
 
         async def not_ready() -> list[str]:

@@ -8,7 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tocsin.assess import AssessSettings, assess
+from tocsin.assess.judge import assess
+from tocsin.assess.settings import AssessSettings
 from tocsin.destination import DestinationSettings, normalise
 from tocsin.model import (
     Alert,

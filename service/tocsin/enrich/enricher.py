@@ -2,16 +2,30 @@
 
 import asyncio
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import Protocol
 
 import structlog
+from pydantic import Field
 
 from tocsin.errors import LookupFailed
-from tocsin.model import Findings, Gap, Inquiry
+from tocsin.model import Findings, Gap, Inquiry, Kind
+from tocsin.section import Duration, Section
 
 log = structlog.get_logger()
+
+
+class EnrichSettings(Section):
+    """How long a message may wait for its explanation."""
+
+    deadline: Duration = Field(
+        timedelta(seconds=5),
+        description="All lookups of one webhook end by then; what is late becomes a gap in the message.",
+    )
+    plain_after: int = Field(
+        5, ge=1, description="An event whose processing failed this often is forwarded plainly, without an explanation."
+    )
 
 
 class Enricher(Protocol):
@@ -33,6 +47,23 @@ class Enricher(Protocol):
         Raises LookupFailed with a short reason ("connection refused") fit for a message.
         """
         ...
+
+
+@dataclass(frozen=True, slots=True)
+class NotAsked:
+    """Stands in for a source that there is none of, so that its absence shows in every message."""
+
+    source: str
+    reason: str
+    missing: tuple[str, ...]
+
+    def applies(self, inquiry: Inquiry) -> bool:
+        """Where a real source would have something to say."""
+        return bool(inquiry.kinds & {Kind.NOVEL, Kind.VOLUME})
+
+    async def look(self, inquiry: Inquiry) -> Findings:
+        """Raises LookupFailed."""
+        raise LookupFailed(self.reason)
 
 
 async def gather(enrichers: Sequence[Enricher], inquiry: Inquiry, deadline: timedelta) -> Findings:

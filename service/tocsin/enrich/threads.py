@@ -14,7 +14,7 @@ from typing import Any, TypeVar
 T = TypeVar("T")
 
 
-class TooManyHang(Exception):  # noqa: N818 - read as a sentence where it is raised
+class TooManyHang(Exception):
     """So many earlier calls never came back that no further thread is started."""
 
 

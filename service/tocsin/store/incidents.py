@@ -15,7 +15,7 @@ CHUNK = 400
 """Parameters in one IN list; SQLite's default limit is 999 in old builds."""
 
 
-class Overtaken(Exception):  # noqa: N818 - not an error: another event changed the incident first
+class Overtaken(Exception):
     """An incident changed between recall and record; recall and decide again."""
 
 

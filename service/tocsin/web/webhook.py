@@ -13,7 +13,7 @@ from aiohttp import web
 
 from tocsin import metrics
 from tocsin.errors import BadPayload, StoreUnavailable
-from tocsin.pipeline import Accepted
+from tocsin.model import Accepted
 from tocsin.web import authentication
 from tocsin.web.settings import ServerSettings
 

@@ -1,0 +1,99 @@
+"""Builds the story from the settings: sources, lookups, channels, pipeline. The one place that knows every vendor."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from tocsin.channels import Connected, connect
+from tocsin.classify import AppsFile
+from tocsin.enrich.enricher import Enricher, NotAsked
+from tocsin.enrich.lookups import DnsLookups
+from tocsin.enrich.pods import PodAges, PodOwners
+from tocsin.enrich.policy_history import PolicyHistory
+from tocsin.enrich.prometheus import Prometheus
+from tocsin.enrich.volume import VolumeLookups
+from tocsin.gitops.repository import Repository
+from tocsin.outlet import Outlet
+from tocsin.pipeline import Pipeline, Rules
+from tocsin.settings import Settings
+from tocsin.store.database import Database
+
+__all__ = ["Connected", "Sources", "build_pipeline", "connect", "sources"]
+
+HISTORY_SHARE = 0.8
+"""Part of the enrichment deadline that a policy's history may use up; a late history must not take the policy along."""
+
+
+@dataclass(frozen=True, slots=True)
+class Sources:
+    """Where findings come from; None for what is not configured."""
+
+    prometheus: Prometheus | None
+    repository: Repository | None
+
+    async def close(self) -> None:
+        """Gives connections and threads back."""
+        if self.prometheus is not None:
+            self.prometheus.close()
+        if self.repository is not None:
+            await self.repository.close()
+
+
+def sources(settings: Settings) -> Sources:
+    """Builds the configured sources; none of them is asked anything yet."""
+    prometheus = Prometheus(settings.prometheus) if settings.prometheus.url else None
+    return Sources(prometheus, _repository(settings))
+
+
+def build_pipeline(
+    settings: Settings,
+    apps: AppsFile,
+    database: Database,
+    found: Sources,
+    outlets: Sequence[Outlet],
+    *,
+    offline: bool = False,
+) -> Pipeline:
+    """The story, with every lookup the configuration allows for; with `offline` without any."""
+    rules = Rules(
+        identify=settings.identify,
+        destination=settings.destination,
+        apps=apps,
+        decide=settings.decide,
+        enrich=settings.enrich,
+        assess=settings.assess,
+        routes=settings.routes,
+        retry=settings.retry,
+    )
+    owners = PodOwners(found.prometheus) if found.prometheus is not None and not offline else None
+    return Pipeline(database, rules, _enrichers(settings, found, offline=offline), owners, outlets)
+
+
+def _enrichers(settings: Settings, found: Sources, *, offline: bool) -> list[Enricher]:
+    absent = "was not asked (offline)" if offline else "is not configured"
+    lookups: list[Enricher] = []
+    if found.prometheus is not None and not offline:
+        lookups += [
+            DnsLookups(found.prometheus, settings.destination),
+            VolumeLookups(found.prometheus, settings.destination),
+            PodAges(found.prometheus),
+        ]
+    else:
+        lookups.append(NotAsked("Prometheus", absent, ("first-seen", "neighbours", "volume")))
+    if found.repository is not None and not offline:
+        lookups.append(PolicyHistory(found.repository, settings.enrich.deadline * HISTORY_SHARE))
+    else:
+        lookups.append(NotAsked("GitOps repository", absent, ("the policy", "its history")))
+    return lookups
+
+
+def _repository(settings: Settings) -> Repository | None:
+    gitops = settings.gitops
+    if gitops.git is not None:
+        from tocsin.gitops.git import GitRepository  # noqa: PLC0415 - only what is configured is loaded
+
+        return GitRepository(gitops.git, gitops.path_templates)
+    if gitops.github is not None:
+        from tocsin.gitops.github import GitHubRepository  # noqa: PLC0415
+
+        return GitHubRepository(gitops.github, gitops.path_templates)
+    return None
