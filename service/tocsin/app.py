@@ -15,7 +15,6 @@ from aiohttp import web
 
 from tocsin import apps_file, housekeeping
 from tocsin.errors import StoreUnavailable
-from tocsin.gitops.repository import keep_fresh
 from tocsin.model import Accepted
 from tocsin.settings import Settings
 from tocsin.store import deliveries, events
@@ -67,7 +66,7 @@ class Story:
 async def serve(settings: Settings) -> None:
     """Runs the service until SIGTERM or SIGINT, then drains.
 
-    Raises ConfigurationError; StoreUnavailable when the store cannot be opened, OSError when the address cannot be bound.
+    Raises ConfigurationError, StoreUnavailable for a store that cannot be opened, OSError for an address in use.
     """
     apps = apps_file.load(settings.apps_file)
     stopping = _on_signals()
@@ -116,7 +115,7 @@ async def serve(settings: Settings) -> None:
                 tasks.create_task(housekeeping.keep_house(store, settings.decide, settings.store), name="housekeeping")
             ]
             if found.repository is not None:
-                background.append(tasks.create_task(keep_fresh(found.repository), name="gitops"))
+                background.append(tasks.create_task(wiring.keep_fresh(found.repository), name="gitops"))
             log.info("story_loaded", channels=[outlet.name for outlet in outlets])
             gc.collect()
             gc.enable()  # the command line turned it off for the time of loading

@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import Annotated, Any
 
 from pydantic import Field, ValidationError
-from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
 from tocsin.assess.settings import AssessSettings
 from tocsin.decide import DecideSettings
@@ -39,66 +38,28 @@ def _section(section: type[Section]) -> Any:
     return Field(default_factory=section, description=(section.__doc__ or "").splitlines()[0])
 
 
-class Settings(BaseSettings):
+class Settings(Section):
     """Everything that can be set. `tocsin schema` prints this as JSON Schema; config/tocsin.yaml shows every key."""
-
-    model_config = SettingsConfigDict(
-        env_prefix=PREFIX,
-        env_nested_delimiter="__",
-        extra="forbid",
-        frozen=True,
-        nested_model_default_partial_update=True,
-    )
 
     log_level: str = Field("info", pattern="^(debug|info|warning|error)$", description="debug, info, warning or error.")
     apps_file: Path | None = Field(
         None, description="Which workloads are bounded; relative to this file. Left out, the packaged default is used."
     )
-    server: ServerSettings = Field(
-        default_factory=ServerSettings, description="Where tocsin listens, and who may post."
-    )
-    store: StoreSettings = Field(
-        default_factory=StoreSettings, description="Where accepted alerts live, and for how long."
-    )
-    identify: IdentifySettings = Field(
-        default_factory=IdentifySettings, description="Which alerts and labels mean what."
-    )
-    destination: DestinationSettings = Field(
-        default_factory=DestinationSettings, description="How DNS names are normalised."
-    )
-    decide: DecideSettings = Field(
-        default_factory=DecideSettings, description="When an incident is told again, and when it is over."
-    )
-    enrich: EnrichSettings = Field(
-        default_factory=EnrichSettings, description="How long a message may wait for its explanation."
-    )
-    prometheus: PrometheusSettings = Field(
-        default_factory=PrometheusSettings, description="Where names, bytes and owners are asked."
-    )
-    gitops: GitOpsSettings = Field(
-        default_factory=GitOpsSettings, description="Where policies and their history are read."
-    )
+    server: ServerSettings = _section(ServerSettings)
+    store: StoreSettings = _section(StoreSettings)
+    identify: IdentifySettings = _section(IdentifySettings)
+    destination: DestinationSettings = _section(DestinationSettings)
+    decide: DecideSettings = _section(DecideSettings)
+    enrich: EnrichSettings = _section(EnrichSettings)
+    prometheus: PrometheusSettings = _section(PrometheusSettings)
+    gitops: GitOpsSettings = _section(GitOpsSettings)
     assess: AssessSettings = _section(AssessSettings)
-    routes: RoutingSettings = Field(
-        default_factory=RoutingSettings, description="From class and verdict to priority and channels."
-    )
+    routes: RoutingSettings = _section(RoutingSettings)
     retry: RetrySettings = _section(RetrySettings)
     channels: dict[str, ChannelSettings] = Field(
         default_factory=dict,
         description="Where messages go, by a name of your own. Without any, messages are printed to standard output.",
     )
-
-    @classmethod
-    def settings_customise_sources(
-        cls,
-        settings_cls: type[BaseSettings],
-        init_settings: PydanticBaseSettingsSource,
-        env_settings: PydanticBaseSettingsSource,
-        dotenv_settings: PydanticBaseSettingsSource,
-        file_secret_settings: PydanticBaseSettingsSource,
-    ) -> tuple[PydanticBaseSettingsSource, ...]:
-        """The environment wins over the file; nothing else is read."""
-        return env_settings, init_settings
 
 
 def load(path: Path | None, environment: Mapping[str, str] | None = None) -> Settings:
@@ -106,15 +67,16 @@ def load(path: Path | None, environment: Mapping[str, str] | None = None) -> Set
 
     Raises ConfigurationError with every mistake on a line of its own.
     """
-    environment = os.environ if environment is None else environment
+    everything = os.environ if environment is None else environment
+    environment = {name: value for name, value in everything.items() if name.startswith(PREFIX)}
     file = read(path) if path else None
     wrong = [
         f"{name}: unknown key{nearest(key, Settings.model_fields)}"
         for name, key in ((name, name.removeprefix(PREFIX).split("__")[0].lower()) for name in environment)
-        if name.startswith(PREFIX) and key not in Settings.model_fields
+        if key not in Settings.model_fields
     ]
     try:
-        settings = Settings(**(file.values if file else {}))
+        settings = (_with_environment() if environment else Settings)(**(file.values if file else {}))
     except ValidationError as failure:
         wrong += [_from_environment(line, environment) for line in mistakes(failure, Settings, file)]
     except TypeError as failure:  # a key of the file that is no string
@@ -126,6 +88,30 @@ def load(path: Path | None, environment: Mapping[str, str] | None = None) -> Set
     return settings
 
 
+def _with_environment() -> type[Settings]:
+    """Settings that the environment overrides; its library is loaded only where the environment says something."""
+    from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict  # noqa: PLC0415
+
+    class FromEnvironment(BaseSettings, Settings):
+        model_config = SettingsConfigDict(
+            env_prefix=PREFIX, env_nested_delimiter="__", nested_model_default_partial_update=True
+        )
+
+        @classmethod
+        def settings_customise_sources(
+            cls,
+            settings_cls: type[BaseSettings],
+            init_settings: PydanticBaseSettingsSource,
+            env_settings: PydanticBaseSettingsSource,
+            dotenv_settings: PydanticBaseSettingsSource,
+            file_secret_settings: PydanticBaseSettingsSource,
+        ) -> tuple[PydanticBaseSettingsSource, ...]:
+            """The environment wins over the file; nothing else is read."""
+            return env_settings, init_settings
+
+    return FromEnvironment
+
+
 def redacted(settings: Settings) -> dict[str, Any]:
     """The settings as plain values, secrets replaced by stars."""
     return settings.model_dump(mode="json")
@@ -135,6 +121,6 @@ def _from_environment(line: str, environment: Mapping[str, str]) -> str:
     """Names the variable when a mistake is in a key that the environment sets."""
     for name in environment:
         key = name.removeprefix(PREFIX).replace("__", ".").lower()
-        if name.startswith(PREFIX) and f"{key}:" in line:
+        if f"{key}:" in line:
             return f"{name}: {line.rpartition(f'{key}:')[2].strip()}"
     return line

@@ -11,13 +11,13 @@ from tocsin.enrich.pods import PodAges, PodOwners
 from tocsin.enrich.policy_history import PolicyHistory
 from tocsin.enrich.prometheus import Prometheus
 from tocsin.enrich.volume import VolumeLookups
-from tocsin.gitops.repository import Repository
+from tocsin.gitops.repository import Repository, keep_fresh
 from tocsin.outlet import Outlet
 from tocsin.pipeline import Pipeline, Rules
 from tocsin.settings import Settings
 from tocsin.store.database import Database
 
-__all__ = ["Connected", "Sources", "build_pipeline", "connect", "sources"]
+__all__ = ["Connected", "Sources", "build_pipeline", "connect", "keep_fresh", "sources"]
 
 HISTORY_SHARE = 0.8
 """Part of the enrichment deadline that a policy's history may use up; a late history must not take the policy along."""
