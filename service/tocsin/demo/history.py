@@ -1,6 +1,7 @@
 """Days of a simulated cluster's past, written in OpenMetrics for `promtool tsdb create-blocks-from openmetrics`."""
 
-from collections.abc import Iterator
+import math
+from collections.abc import Iterator, Mapping
 from io import StringIO
 from pathlib import Path
 from typing import TextIO
@@ -15,9 +16,16 @@ _RUN = 600.0
 _STATE_KEPT = 1.5 * DAY
 
 
-def write(cluster: Cluster, file: Path, until: float, days: float) -> None:
+def write(
+    cluster: Cluster,
+    file: Path,
+    until: float,
+    days: float,
+    bursts: Mapping[str, tuple[float, float]] | None = None,
+) -> None:
     """Lets `days` pass and writes what would have been scraped. Leaves `cluster` as it is at `until`.
 
+    `bursts` are workloads that send so many bytes per second more during the last seconds, and go on doing so.
     Every workload runs all the time, except the cron jobs, and except that every Deployment was rolled out half-way.
     """
     pods = []
@@ -35,19 +43,24 @@ def write(cluster: Cluster, file: Path, until: float, days: float) -> None:
             if half > start:
                 _live(cluster.create(workload, start), out, start, half, until)
             pod = cluster.create(workload, half)
-            _live(pod, out, half, until, until)
+            rate, seconds = (bursts or {}).get(workload.name, (0.0, 0.0))
+            _live(pod, out, half, until, until, burst=(rate, until - seconds))
             pods.append(pod)
         out.write("# EOF\n")
     cluster.resume(pods, until)
 
 
-def _live(pod: Pod, out: TextIO, start: float, end: float, until: float) -> None:
+def _live(
+    pod: Pod, out: TextIO, start: float, end: float, until: float, burst: tuple[float, float] = (0.0, math.inf)
+) -> None:
     """Writes one series after the other; the importer wants rising time only within a series."""
     lines: dict[str, StringIO] = {}
     at, before = start, pod.created_at
     for name in pod.workload.names:
         pod.ask(name)
     while at < end:
+        if before >= burst[1]:
+            pod.extra_rate = burst[0]
         pod.pass_time(before, at)
         for metric, labels, value in _readings(pod, at > until - _STATE_KEPT):
             key = exposition.series(metric, labels)

@@ -44,6 +44,7 @@ def running(
     alertmanagers: Sequence[str] = (),
     every: str = "1s",
     external_labels: dict[str, str] | None = None,
+    port: int | None = None,
 ) -> Iterator[str]:
     """Starts Prometheus and stops it at the end; the value is its address. Blocks for about two seconds.
 
@@ -59,7 +60,7 @@ def running(
         (home / "prometheus.yml").write_text(yaml.safe_dump(configuration), encoding="utf-8")
         if history is not None:
             _backfill(history, home / "data")
-        port = free_port()
+        port = port or free_port()
         command = [
             PROGRAM,
             f"--config.file={home / 'prometheus.yml'}",

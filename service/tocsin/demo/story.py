@@ -20,6 +20,8 @@ from tocsin.demo.stage import TOKEN, Stage, say, serving
 STRANGER = "files.paste-drop.example"
 BACKUP = "backup-eu.example.net"
 DAYS = 9.0
+BURST = {"node-red": (18_000_000.0, 1500.0)}
+"""Bytes per second on top of the usual, since so many seconds."""
 
 
 async def run(*, once: bool) -> int:
@@ -56,7 +58,7 @@ async def _perform(stage: Stage) -> AsyncIterator[str]:
         cluster = Cluster()
         say(f"Simulating {len(cluster.workloads)} workloads and {DAYS:g} days of their past ...")
         past = stage.home / "history.om"
-        await asyncio.to_thread(history.write, cluster, past, time.time(), DAYS)
+        await asyncio.to_thread(history.write, cluster, past, time.time(), DAYS, BURST)
         target = await undo.enter_async_context(serving(cluster.app()))
         phone = await undo.enter_async_context(serving(stage.phone.app()))
         gitops = await asyncio.to_thread(stage.git)
@@ -78,12 +80,11 @@ async def _perform(stage: Stage) -> AsyncIterator[str]:
 
 def _act(cluster: Cluster) -> None:
     time.sleep(3)  # two scrapes: what was there before must have been seen before
-    say(f"media/recyclarr asks for {STRANGER}; media/sonarr is rolled out; home/node-red sends 18 MB/s.\n")
+    say(f"media/recyclarr asks for {STRANGER}, media/sonarr is rolled out, home/node-red has been sending 18 MB/s.")
+    say("What the phone shows:\n")
+    cluster.ask(cluster.pods_of("home", "node-red")[0], BACKUP)
     cluster.ask(cluster.run("media", "recyclarr"), STRANGER)
     cluster.ask(cluster.rollout("media", "sonarr"), "api.thetvdb.com")
-    (pod,) = cluster.pods_of("home", "node-red")
-    cluster.ask(pod, BACKUP)
-    cluster.send(pod, 18_000_000)
 
 
 async def _enter(undo: AsyncExitStack, context: AbstractContextManager[str]) -> str:

@@ -91,8 +91,8 @@ async def _ask(enricher: Enricher, inquiry: Inquiry, deadline: timedelta) -> Fin
 
 
 def merge(answers: Sequence[Findings]) -> Findings:
-    """Joins partial findings; gaps of one source with the same reason become one."""
-    lookups = {domain: found for answer in answers for domain, found in answer.lookups.items()}
+    """Joins partial findings, the first that knows something first; gaps of one source and reason become one."""
+    lookups = {domain: found for answer in reversed(answers) for domain, found in answer.lookups.items()}
     gaps: dict[tuple[str, str], Gap] = {}
     for gap in (gap for answer in answers for gap in answer.gaps):
         known = gaps.get((gap.source, gap.reason), replace(gap, missing=()))

@@ -3,19 +3,20 @@
 import asyncio
 from datetime import datetime, timedelta
 
-from tocsin.destination import DestinationSettings
+from tocsin.destination import DestinationSettings, registrable_domain
 from tocsin.enrich import moments, promql
+from tocsin.enrich.neighbours import neighbours
 from tocsin.enrich.new_names import new_names
 from tocsin.enrich.partial import or_gap
 from tocsin.enrich.prometheus import SENT_BYTES, Prometheus, Series
-from tocsin.model import Findings, Gap, Inquiry, Kind, Volume
+from tocsin.model import Findings, Gap, Inquiry, Kind, Lookups, Volume
 
 _HOUR = timedelta(hours=1)
 _DAY = timedelta(days=1)
 _WEEK = timedelta(days=7)
 _DIPS = 1
 """Points in a row that may lie in the usual range without ending the time out of it."""
-_NOW, _BEGAN = "rate and averages", "when it began"
+_NOW, _BEGAN, _OTHERS = "rate and averages", "when it began", "who else asks for the new names"
 
 
 class VolumeLookups:
@@ -61,6 +62,16 @@ class VolumeLookups:
                 gaps.append(answer)
             else:
                 total = next((sample.value for sample in answer), None)
+        lookups: dict[str, Lookups] = {}
+        if names and not isinstance(names, Gap):
+            domains = sorted({registrable_domain(name) for name in names})
+            others = await or_gap(
+                neighbours(self._prometheus, inquiry.subject, domains, self._naming, at), self.source, _OTHERS
+            )
+            if isinstance(others, Gap):
+                gaps.append(others)
+            else:
+                lookups = {domain: Lookups(domain, neighbours=others[domain]) for domain in domains}
         now, usual = averages.get("now"), averages.get("avg_24h")
         volume = Volume(
             rate=now,
@@ -73,7 +84,7 @@ class VolumeLookups:
             new_names=None if isinstance(names, Gap) else names,
             baseline_for=None if isinstance(baseline_for, Gap) else baseline_for,
         )
-        return Findings(volume=volume, gaps=tuple(gaps))
+        return Findings(lookups=lookups, volume=volume, gaps=tuple(gaps))
 
     async def _averages(self, rate: str, at: datetime) -> dict[str, float]:
         """The rate now, and what it was, without the last hour: an excess must not be part of its own measure."""

@@ -1,0 +1,1 @@
+"""The same story where Prometheus and Alertmanager cannot be had."""
