@@ -10,7 +10,7 @@ lease ends, or at the next start. So nothing accepted is lost, and what is told 
 
 import asyncio
 from collections.abc import Callable, Collection, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Protocol
 
@@ -23,7 +23,7 @@ from tocsin.cases import Case
 from tocsin.classify import AppsFile, classify
 from tocsin.decide import Action, DecideSettings, Decision, Memory, decide, reconsider
 from tocsin.destination import DestinationSettings
-from tocsin.enrich.enricher import Enricher, EnrichSettings, gather
+from tocsin.enrich.enricher import Enricher, EnrichSettings, gather, merge
 from tocsin.errors import LookupFailed, PermanentError, TemporaryError
 from tocsin.identify import IdentifySettings
 from tocsin.model import Accepted, Findings, Gap, Group, Message, NoticeReason, Priority, Report
@@ -133,8 +133,7 @@ class Pipeline:
             memory, decision = memories.get(case.key), decisions[case.key]
             report = None
             if decision.action is not Action.SKIP:
-                known = findings[cases.subject_key(case)]
-                known = replace(known, gaps=gaps + known.gaps)
+                known = merge([findings[cases.subject_key(case)], Findings(gaps=gaps)])
                 others = _others(case, elsewhere)
                 report, decision = self._assess(case, group, memory, decision, known, others, now)
             messages = self._render(report, decision)

@@ -242,10 +242,10 @@ def _reasons(case: Novelty, verdict: Verdict, headline: str) -> list[str]:
         reasons.append("policy denied lookups of it")
     reasons += sentences.conflicts(case.classification)
     if case.findings.policy:
-        released = sentences.released_before(case.policy, case.began_at, settings.changed_within)
+        told = any(sentences.version_change(release) in headline for release in case.policy.releases)
         reasons += sentences.policies(case.policy, case.destinations, case.subject)
         reasons += sentences.policy_changes(case.policy, settings.changed_within, case.now)
-        if not released or sentences.version_change(released) not in headline:
+        if not told:
             reasons += sentences.releases(case.policy, case.subject, case.began_at, settings.changed_within, case.now)
     return [reason for reason in reasons if reason]
 

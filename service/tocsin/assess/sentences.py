@@ -110,13 +110,18 @@ def policy_changes(facts: PolicyFacts, within: timedelta, now: datetime) -> Iter
 
 
 def releases(facts: PolicyFacts, subject: Subject, since: datetime, within: timedelta, now: datetime) -> Iterator[str]:
-    """The last release before `since`, where it is recent; otherwise how long nothing was deployed."""
+    """The last release before `since`, where it is recent; else one after it, or how long nothing was deployed."""
     earlier = released_before(facts, since, within)
     if earlier:
         gap = units.age(since - earlier.at)
         yield f"{who(subject)} {_what(earlier)} {gap} before{_source(earlier, quoting=False)}"
     elif facts.releases:
-        yield f"nothing deployed in {units.age(now - max(change.at for change in facts.releases))}"
+        last = max(facts.releases, key=lambda change: change.at)
+        if now - last.at > within:
+            yield f"nothing deployed in {units.age(now - last.at)}"
+        else:
+            ago = units.age(now - last.at)
+            yield f"{who(subject)} {_what(last)} {ago} ago, after it began{_source(last, quoting=False)}"
 
 
 def released_before(facts: PolicyFacts, since: datetime, within: timedelta) -> Change | None:
@@ -155,5 +160,6 @@ def _what(change: Change) -> str:
 
 def _source(change: Change, *, quoting: bool) -> str:
     number = f"#{change.pull_request}" if change.pull_request else safe(change.sha[:9])
-    text = f'"{safe(change.subject)}"' if quoting and change.subject else safe(change.author, 40)
+    subject = change.subject.removesuffix(f"({number})").rstrip()
+    text = f'"{safe(subject)}"' if quoting and subject else safe(change.author.removesuffix("[bot]"), 40)
     return f" ({', '.join(part for part in (number, text) if part)})"

@@ -5,6 +5,7 @@ Alertmanager repeats itself. Three messages must arrive, and no fourth.
 """
 
 import asyncio
+import os
 import signal
 import tempfile
 import time
@@ -13,13 +14,15 @@ from contextlib import AbstractContextManager, AsyncExitStack, asynccontextmanag
 from importlib import resources
 from pathlib import Path
 
-from tocsin.demo import alertmanager, history, prometheus
+from tocsin.demo import alertmanager, history, prometheus, recorded
 from tocsin.demo.cluster import Cluster
 from tocsin.demo.stage import TOKEN, Stage, say, serving
 
 STRANGER = "files.paste-drop.example"
 BACKUP = "backup-eu.example.net"
 DAYS = 9.0
+RECORD = os.environ.get("TOCSIN_DEMO_RECORD", "")
+"""A file to write what passed into, for those who have no Prometheus to play it with."""
 BURST = {"node-red": (18_000_000.0, 1500.0)}
 """Bytes per second on top of the usual, since so many seconds."""
 
@@ -33,8 +36,6 @@ async def run(*, once: bool) -> int:
         stage = Stage(Path(directory))
         missing = [name for name, found in _parts().items() if not found]
         if missing:
-            from tocsin.demo import recorded  # noqa: PLC0415 - only where it is needed
-
             say(f"{' and '.join(missing)} cannot be found here: the same story, from recorded answers.")
             performance = recorded.perform(stage)
         else:
@@ -65,8 +66,15 @@ async def _perform(stage: Stage) -> AsyncIterator[str]:
 
         # Prometheus must know Alertmanager, Alertmanager tocsin, and tocsin Prometheus: one address is chosen before.
         port = prometheus.free_port()
-        tocsin = await undo.enter_async_context(stage.tocsin(f"http://127.0.0.1:{port}", gitops, phone))
-        notifier = await _enter(undo, alertmanager.running([f"{tocsin}/webhook"], bearer=TOKEN))
+        asked = f"http://127.0.0.1:{port}"
+        record = recorded.Record() if RECORD else None
+        if record:
+            undo.callback(record.save, Path(RECORD))
+            asked = await undo.enter_async_context(recorded.questions(record, asked))
+        tocsin = posted = await undo.enter_async_context(stage.tocsin(asked, gitops, phone))
+        if record:
+            posted = await undo.enter_async_context(recorded.webhooks(record, tocsin))
+        notifier = await _enter(undo, alertmanager.running([f"{posted}/webhook"], bearer=TOKEN))
         rules = resources.files("tocsin.demo").joinpath("data", "rules.yaml")
         with resources.as_file(rules) as path:
             say("Starting a real Prometheus with that past, and a real Alertmanager ...")
