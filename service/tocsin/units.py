@@ -22,6 +22,11 @@ def age(value: timedelta) -> str:
     return f"{minutes} min" if minutes else f"{seconds} s"
 
 
+def ago(value: timedelta) -> str:
+    """Writes how long ago something was: "11 min ago", "just now" below a second."""
+    return f"{age(value)} ago" if value >= timedelta(seconds=1) else "just now"
+
+
 def size(octets: float) -> str:
     """Writes bytes with three digits and SI prefixes: "11 GB", "18.4 MB", "164 kB"; "? B" for what is no number."""
     if not math.isfinite(octets):

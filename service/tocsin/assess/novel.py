@@ -181,7 +181,7 @@ def _explanation(case: Novelty) -> str | None:
         return f"{len(found.neighbours)} other workloads ask for {inert.defang(found.domain)} as well."
     opened = _opening_change(case)
     if opened:
-        return f"The policy was opened for it {units.age(case.now - opened.at)} ago."
+        return f"The policy was opened for it {units.ago(case.now - opened.at)}."
     if case.classification.posture is Posture.BETWEEN:
         released = sentences.released_before(case.policy, case.began_at, settings.changed_within)
         if released:
@@ -195,7 +195,7 @@ def _explanation(case: Novelty) -> str | None:
 def _rollout(case: Novelty) -> str:
     found = case.lookups
     name = sentences.who(case.subject)
-    when = f" {units.age(case.now - found.earlier_at)} ago" if found.earlier_at else " before"
+    when = f" {units.ago(case.now - found.earlier_at)}" if found.earlier_at else " before"
     text = f"Another {name} pod asked for it{when}"
     ages = case.findings.pods.created_at.values() if case.findings.pods else ()
     youngest = max(ages, default=None)
@@ -203,7 +203,7 @@ def _rollout(case: Novelty) -> str:
         return f"{text}."
     released = sentences.released_before(case.policy, youngest, case.settings.changed_within)
     change = f", {sentences.version_change(released)}" if released else ""
-    return f"{text}; this pod is new (rollout {units.age(case.now - youngest)} ago{change})."
+    return f"{text}; this pod is new (rollout {units.ago(case.now - youngest)}{change})."
 
 
 def _opening_change(case: Novelty) -> Change | None:

@@ -50,7 +50,7 @@ def asked(found: Lookups, now: datetime) -> str | None:
     parts = []
     if found.first_asked_at:
         first = found.first_asked_at
-        parts.append(f"first asked {units.clock(first, now)}, {units.age(now - first)} ago")
+        parts.append(f"first asked {units.clock(first, now)}, {units.ago(now - first)}")
     seen = [units.count(found.lookups, "lookup")] if found.lookups is not None else []
     if found.pods:
         seen.append(f"{units.count(len(found.pods), 'pod')} ({listed(found.pods)})")
@@ -62,7 +62,7 @@ def asked(found: Lookups, now: datetime) -> str | None:
 def before(found: Lookups, subject: Subject, look_back: timedelta, now: datetime) -> str:
     """Whether other pods of the workload asked, for no longer a past than was watched."""
     if found.earlier_pods:
-        when = f", last {units.age(now - found.earlier_at)} ago" if found.earlier_at else ""
+        when = f", last {units.ago(now - found.earlier_at)}" if found.earlier_at else ""
         return f"{units.count(len(found.earlier_pods), 'other pod')} of {who(subject)} asked for it{when}"
     if found.watched_for is None:
         return f"no other pod of {who(subject)} is known to have asked for it; how long that was watched is not known"
@@ -102,11 +102,10 @@ def policy_changes(facts: PolicyFacts, within: timedelta, now: datetime) -> Iter
         if not policy.changes:
             continue
         last = policy.changes[0]
-        since = units.age(now - last.at)
         if now - last.at > within:
-            yield f"policy unchanged for {since}{_source(last, quoting=True)}"
+            yield f"policy unchanged for {units.age(now - last.at)}{_source(last, quoting=True)}"
         else:
-            yield f"policy changed {since} ago: {_what(last)}{_source(last, quoting=False)}"
+            yield f"policy changed {units.ago(now - last.at)}: {_what(last)}{_source(last, quoting=False)}"
 
 
 def releases(facts: PolicyFacts, subject: Subject, since: datetime, within: timedelta, now: datetime) -> Iterator[str]:
@@ -120,8 +119,7 @@ def releases(facts: PolicyFacts, subject: Subject, since: datetime, within: time
         if now - last.at > within:
             yield f"nothing deployed in {units.age(now - last.at)}"
         else:
-            ago = units.age(now - last.at)
-            yield f"{who(subject)} {_what(last)} {ago} ago, after it began{_source(last, quoting=False)}"
+            yield f"{who(subject)} {_what(last)} {units.ago(now - last.at)}, after it began{_source(last, quoting=False)}"
 
 
 def released_before(facts: PolicyFacts, since: datetime, within: timedelta) -> Change | None:
