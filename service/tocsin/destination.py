@@ -77,7 +77,8 @@ def registrable_domain(name: str) -> str:
     Private suffixes count: `bucket.s3.amazonaws.com` is a tenant of its own. Labels left of an empty one are ignored.
     """
     plain = name.removeprefix("*.").rsplit("..", 1)[-1].lstrip(".")
-    return (_public_suffixes().privatesuffix(plain) if plain else None) or name
+    found = _public_suffixes().privatesuffix(plain) if plain else None
+    return found if found and name.endswith(found) else name  # the list reads "0.0." as "0.0"
 
 
 def registered_label(domain: str) -> str:

@@ -1,4 +1,4 @@
-"""The demonstration where Prometheus and Alertmanager cannot be found; with them, `DEMO_ONCE=1 make demo` is the test."""
+"""The demonstration where Prometheus and Alertmanager cannot be found; elsewhere it is a test itself."""
 
 import asyncio
 import os

@@ -121,6 +121,10 @@ def test_the_domain_of_an_empty_name_is_itself() -> None:
     assert registrable_domain("") == ""
 
 
+def test_a_name_that_ends_in_an_empty_label_is_its_own_domain() -> None:
+    assert normalise("0.0..", SETTINGS).domain == "0.0."
+
+
 RAW = st.one_of(
     st.text(),
     st.lists(st.text(alphabet="ab0-_*.\\@ <>\"'\n\x00é", max_size=70), max_size=8).map(".".join),

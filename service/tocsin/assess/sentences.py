@@ -119,7 +119,8 @@ def releases(facts: PolicyFacts, subject: Subject, since: datetime, within: time
         if now - last.at > within:
             yield f"nothing deployed in {units.age(now - last.at)}"
         else:
-            yield f"{who(subject)} {_what(last)} {units.ago(now - last.at)}, after it began{_source(last, quoting=False)}"
+            when = f"{units.ago(now - last.at)}, after it began"
+            yield f"{who(subject)} {_what(last)} {when}{_source(last, quoting=False)}"
 
 
 def released_before(facts: PolicyFacts, since: datetime, within: timedelta) -> Change | None:
