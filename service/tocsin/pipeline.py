@@ -105,7 +105,7 @@ class Pipeline:
 
     async def advance(self, now: datetime) -> bool:
         """Takes one event from the inbox to messages in the outbox. False when none was due."""
-        event = await self._database.run_lightly(events.claim, now, EVENT_LEASE)
+        event = await self._database.run_lightly(events.claim, now, EVENT_LEASE + self._rules.enrich.deadline)
         if event is None:
             return False
         try:
@@ -130,6 +130,7 @@ class Pipeline:
         findings = await self._enrich(open_cases, deadline_at, now)
         plans = []
         for case in found:
+            await asyncio.sleep(0)  # a webhook may hold thousands; others want an answer meanwhile
             memory, decision = memories.get(case.key), decisions[case.key]
             report = None
             if decision.action is not Action.SKIP:
@@ -141,7 +142,8 @@ class Pipeline:
         await self._database.run(store, event.id, plans, now)
         for plan in plans:
             metrics.DECISIONS.labels(plan.decision.action.value, plan.decision.reason.value).inc()
-            log.info(
+            tell = log.debug if plan.decision.action is Action.SKIP else log.info
+            tell(
                 "decided",
                 event_id=event.id,
                 incident=plan.row.id,
@@ -158,10 +160,10 @@ class Pipeline:
         asked = set()
         for alert in group.alerts:
             pods = identify.pods_to_look_up([alert], rules.identify)
-            if alert.fingerprint in known:
-                owners.update(dict.fromkeys(pods, known[alert.fingerprint].workload))
-            else:
+            if alert.fingerprint not in known:
                 asked |= pods
+            elif known[alert.fingerprint].workload:
+                owners.update(dict.fromkeys(pods, known[alert.fingerprint].workload))
         gaps: tuple[Gap, ...] = ()
         if asked and self._owners is not None:
             try:
@@ -276,6 +278,9 @@ class Pipeline:
             await self._deliver_later(delivery, failure, now)
         except PermanentError as failure:
             await self._deliver_never(delivery, str(failure), now)
+        except Exception as failure:
+            log.exception("channel_broke", channel=channel, delivery=delivery.id)
+            await self._deliver_later(delivery, TemporaryError(f"internal error ({type(failure).__name__})"), now)
         else:
             await self._database.run(deliveries.settle_sent, delivery, now)
             metrics.DELIVERIES.labels(channel, "sent").inc()

@@ -1,5 +1,6 @@
 """What a statement runs in, and how instants and identities are written; shared by every engine."""
 
+import itertools
 import secrets
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime, timedelta
@@ -8,6 +9,7 @@ from typing import Any, Concatenate, ParamSpec, Protocol, TypeVar
 P = ParamSpec("P")
 T = TypeVar("T")
 
+_IN_ORDER = itertools.count()
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
@@ -52,5 +54,5 @@ def from_us(value: int) -> datetime:
 
 
 def new_id(now: datetime) -> str:
-    """24 hex digits that sort by time to the millisecond and carry 48 random bits."""
-    return f"{to_us(now) // 1000:012x}{secrets.token_hex(6)}"
+    """24 hex digits that sort by time, within a process by order, and carry 32 random bits."""
+    return f"{to_us(now) // 1000:012x}{next(_IN_ORDER) % 65536:04x}{secrets.token_hex(4)}"
