@@ -16,7 +16,7 @@ from typing import Protocol
 
 import structlog
 
-from tocsin import alertmanager, cases, identify, metrics
+from tocsin import alertmanager, cases, destination, identify, metrics
 from tocsin.assess.judge import assess
 from tocsin.assess.settings import AssessSettings
 from tocsin.cases import Case
@@ -84,6 +84,7 @@ class Pipeline:
         self._enrichers = enrichers
         self._owners = owners
         self._outlets = {outlet.name: outlet for outlet in outlets}
+        self._prepared = False
         self.on_accepted: Callable[[], object] = bool
         self.on_message: Callable[[], object] = bool
 
@@ -172,6 +173,9 @@ class Pipeline:
             except (LookupFailed, TimeoutError) as failure:
                 reason = str(failure) or "timed out"
                 gaps = (Gap("Prometheus", reason, ("the pod's owner",)),)
+        if not self._prepared:
+            await asyncio.to_thread(destination.prepare)
+            self._prepared = True
         return cases.sort_out(group, owners, rules.identify, rules.destination), gaps
 
     def _decide(
