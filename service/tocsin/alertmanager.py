@@ -63,25 +63,35 @@ _WORDS = {
 }
 
 
+def count(body: bytes) -> int:
+    """The number of alerts in a webhook that `parse` will read. Raises BadPayload as `parse` does."""
+    return len(_validated(body).alerts)
+
+
 def parse(body: bytes | str) -> Group:
     """Reads one webhook. Raises BadPayload with what is wrong and where."""
-    octets = body.encode("utf-8", "surrogatepass") if isinstance(body, str) else body
-    try:
-        webhook = _WEBHOOK.validate_json(octets, strict=True)
-    except ValidationError as failure:
-        raise BadPayload(_explain(failure)) from None
+    webhook = _validated(body.encode("utf-8", "surrogatepass") if isinstance(body, str) else body)
     return Group(
         group_key=webhook.groupKey or "",
         receiver=webhook.receiver or "",
         external_url=webhook.externalURL or "",
         truncated=min(webhook.truncatedAlerts, _MOST_TRUNCATED),
-        alerts=tuple(_alert(alert, index) for index, alert in enumerate(webhook.alerts)),
+        alerts=tuple(_alert(alert) for alert in webhook.alerts),
     )
 
 
-def _alert(sent: _Alert, index: int) -> Alert:
-    if sent.startsAt.year not in _YEARS:
-        raise BadPayload(f"alerts[{index}].startsAt: year {sent.startsAt.year} is out of range")
+def _validated(octets: bytes) -> _Webhook:
+    try:
+        webhook = _WEBHOOK.validate_json(octets, strict=True)
+    except ValidationError as failure:
+        raise BadPayload(_explain(failure)) from None
+    for index, alert in enumerate(webhook.alerts):
+        if alert.startsAt.year not in _YEARS:
+            raise BadPayload(f"alerts[{index}].startsAt: year {alert.startsAt.year} is out of range")
+    return webhook
+
+
+def _alert(sent: _Alert) -> Alert:
     status = AlertStatus(sent.status)
     labels = sent.labels
     fingerprint = sent.fingerprint or ""

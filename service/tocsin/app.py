@@ -78,7 +78,7 @@ async def serve(settings: Settings) -> None:
 
         story = Story()
         webhook = Webhook(settings.server, story.receive)
-        inbox = Worker("inbox", story.advance, lanes=EVENT_LANES)
+        inbox = Worker("inbox", story.advance, lanes=EVENT_LANES, calm=webhook.calm)
         workers = [inbox]
         ready, observe = partial(_not_ready, store, workers), partial(_observe, store)
         runner = web.AppRunner(server.build(settings.server, webhook, ready, observe), access_log=None)
@@ -118,6 +118,7 @@ async def serve(settings: Settings) -> None:
                 background.append(tasks.create_task(wiring.keep_fresh(found.repository), name="gitops"))
             log.info("story_loaded", channels=[outlet.name for outlet in outlets])
             gc.collect()
+            gc.freeze()  # modules and settings stay: no collection needs to look at them again
             gc.enable()  # the command line turned it off for the time of loading
 
             await stopping.wait()

@@ -35,6 +35,7 @@ from tocsin.store import deliveries, events, incidents
 from tocsin.store.database import Database, new_id
 from tocsin.store.deliveries import Delivery
 from tocsin.store.events import Event
+from tocsin.store.inbox import Inbox
 from tocsin.store.incidents import AlertRow, IncidentRow, Overtaken
 
 log = structlog.get_logger()
@@ -80,6 +81,7 @@ class Pipeline:
         outlets: Sequence[Outlet],
     ) -> None:
         self._database = database
+        self._inbox = Inbox(database)
         self._rules = rules
         self._enrichers = enrichers
         self._owners = owners
@@ -95,9 +97,8 @@ class Pipeline:
 
         Raises BadPayload for what is no webhook of version 4, StoreUnavailable when it could not be stored.
         """
-        group = alertmanager.parse(body)
-        accepted = Accepted(new_id(now), len(group.alerts))
-        await self._database.run(events.insert, accepted.event, now, body.decode("utf-8"), accepted.alerts)
+        accepted = Accepted(new_id(now), alertmanager.count(body))
+        await self._inbox.put((accepted.event, now, body.decode("utf-8"), accepted.alerts))
         metrics.ALERTS.inc(accepted.alerts)
         self.on_accepted()
         return accepted

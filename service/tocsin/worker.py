@@ -5,6 +5,7 @@ a step lets escape is logged and tried again after a pause: a worker ends only w
 """
 
 import asyncio
+import contextlib
 from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime, timedelta
 
@@ -15,14 +16,29 @@ log = structlog.get_logger()
 STUCK_AFTER = timedelta(minutes=5)
 """A worker that has not begun a step for this long is reported as not running."""
 
+HOLD_WITHIN = 0.5
+"""Seconds a step gives way to other work."""
+
 Step = Callable[[datetime], Awaitable[bool]]
 
 
 class Worker:
-    """`lanes` steps at a time; looks for due rows every `idle_every`, or at once when woken."""
+    """`lanes` steps at a time; looks for due rows every `idle_every`, or at once when woken.
 
-    def __init__(self, name: str, step: Step, *, lanes: int, idle_every: timedelta = timedelta(seconds=1)) -> None:
+    While `calm` is not set each step waits for it, at most HOLD_WITHIN: other work of the process goes first.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        step: Step,
+        *,
+        lanes: int,
+        idle_every: timedelta = timedelta(seconds=1),
+        calm: asyncio.Event | None = None,
+    ) -> None:
         self.name = name
+        self._calm = calm
         self.last_step_at: datetime | None = None
         self._step = step
         self._lanes = lanes
@@ -63,6 +79,10 @@ class Worker:
                 continue
 
     async def _one(self) -> bool:
+        if self._calm is not None and not self._calm.is_set():
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(HOLD_WITHIN):
+                    await self._calm.wait()
         now = datetime.now(UTC)
         self.last_step_at = now
         try:

@@ -5,11 +5,14 @@ Alertmanager retries 5xx and transport errors, and drops a payload answered 4xx 
 """
 
 import asyncio
+import json
 from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime
+from functools import cache
 
 import structlog
 from aiohttp import web
+from prometheus_client import Counter
 
 from tocsin import metrics
 from tocsin.errors import BadPayload, StoreUnavailable
@@ -20,18 +23,23 @@ from tocsin.web.settings import ServerSettings
 log = structlog.get_logger()
 
 Receive = Callable[[bytes, datetime], Awaitable[Accepted]]
-STORE_WITHIN = 8.0
-"""Seconds. Alertmanager gives a flush at least 10 s; an answer of 503 in time is better than none."""
+
+
+BUSY = 8
+"""Webhooks in flight from which on storing them goes before explaining them."""
 
 
 class Webhook:
-    """Answers one POST: authenticated, bounded, stored, 200."""
+    """Answers one POST: authenticated, bounded, stored, 200. `calm` is set while few are in flight."""
 
     def __init__(self, settings: ServerSettings, receive: Receive) -> None:
         self._settings = settings
         self._receive = receive
         self._in_flight = 0
         self.stopping = False
+        self.calm = asyncio.Event()
+        self.calm.set()
+        metrics.IN_FLIGHT.set_function(lambda: self._in_flight)
 
     async def post(self, request: web.Request) -> web.Response:
         """The handler. The body of a failure says what is wrong and repeats nothing of the payload's values."""
@@ -41,21 +49,21 @@ class Webhook:
             return response
         if self.stopping:
             return _answer(503, {"error": "shutting down"})
+        if self._in_flight + 1 >= BUSY:
+            self.calm.clear()
         if self._in_flight >= self._settings.max_in_flight:
             return _answer(503, {"error": f"{self._in_flight} webhooks in flight; try again"})
         self._in_flight += 1
-        metrics.IN_FLIGHT.set(self._in_flight)
         try:
             return await self._store(request)
         finally:
             self._in_flight -= 1
-            metrics.IN_FLIGHT.set(self._in_flight)
+            if self._in_flight < BUSY:
+                self.calm.set()
 
     async def _store(self, request: web.Request) -> web.Response:
         try:
-            body = await request.read()
-            async with asyncio.timeout(STORE_WITHIN):
-                accepted = await self._receive(body, datetime.now(UTC))
+            accepted = await self._receive(await request.read(), datetime.now(UTC))
         except web.HTTPRequestEntityTooLarge:
             return _answer(413, {"error": f"the body is larger than server.max_body ({self._settings.max_body} bytes)"})
         except BadPayload as failure:
@@ -63,11 +71,14 @@ class Webhook:
             return _answer(400, {"error": str(failure)})
         except StoreUnavailable as failure:
             return _answer(503, {"error": str(failure)})
-        except TimeoutError:
-            return _answer(503, {"error": f"the store did not commit within {STORE_WITHIN:g} s"})
         return _answer(200, {"event": accepted.event, "alerts": accepted.alerts})
 
 
 def _answer(status: int, body: dict[str, object]) -> web.Response:
-    metrics.WEBHOOKS.labels(str(status)).inc()
-    return web.json_response(body, status=status)
+    _counter(status).inc()
+    return web.Response(body=json.dumps(body).encode(), status=status, content_type="application/json")
+
+
+@cache
+def _counter(status: int) -> Counter:
+    return metrics.WEBHOOKS.labels(str(status))

@@ -1,0 +1,56 @@
+"""The way in: webhooks that arrive while a commit is under way share the next one."""
+
+import asyncio
+
+from tocsin.errors import StoreUnavailable
+from tocsin.store import events
+from tocsin.store.database import Database
+from tocsin.store.events import Arrived
+
+COMMIT_WITHIN = 8.0
+"""Seconds. Alertmanager gives a flush at least 10 s; an answer of 503 in time is better than none."""
+
+
+class _Batch:
+    def __init__(self) -> None:
+        self.arrived: list[Arrived] = []
+        self.settled = asyncio.Event()
+        self.failure: StoreUnavailable | None = None
+
+
+class Inbox:
+    """Whoever comes first after a commit began leads the next batch; the others join it and wait."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+        self._open: _Batch | None = None
+        self._committing = asyncio.Lock()
+
+    async def put(self, arrived: Arrived) -> None:
+        """Returns after COMMIT. Raises StoreUnavailable when it did not come about in time."""
+        batch = self._open
+        if batch is not None:
+            batch.arrived.append(arrived)
+            await batch.settled.wait()
+        else:
+            batch = self._open = _Batch()
+            batch.arrived.append(arrived)
+            await self._lead(batch)
+        if batch.failure is not None:
+            raise batch.failure
+
+    async def _lead(self, batch: _Batch) -> None:
+        batch.failure = StoreUnavailable("the webhook was given up before it was stored")
+        try:
+            async with asyncio.timeout(COMMIT_WITHIN), self._committing:
+                self._open = None
+                await self._database.run(events.insert, batch.arrived)
+            batch.failure = None
+        except TimeoutError:
+            batch.failure = StoreUnavailable(f"the store did not commit within {COMMIT_WITHIN:g} s")
+        except StoreUnavailable as failure:
+            batch.failure = failure
+        finally:
+            if self._open is batch:
+                self._open = None
+            batch.settled.set()
