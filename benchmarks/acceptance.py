@@ -29,10 +29,9 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as directory:
         path = Path(directory) / "tocsin.yaml"
         path.write_text(
-            f"server: {{host: 127.0.0.1, port: 0}}\nstore: {{path: {directory}/tocsin.db}}\nlog_level: {sys.argv[1]}\n"
-            if len(sys.argv) > 1
-            else f"server: {{host: 127.0.0.1, port: 0}}\nstore: {{path: {directory}/tocsin.db}}\n"
-            "routes: {bounded: {unexplained: {priority: low, channels: []}}, unknown: {unexplained: {priority: low, channels: []}}}\n"
+            f"server: {{host: 127.0.0.1, port: 0}}\nstore: {{path: {directory}/tocsin.db}}\nroutes:\n"
+            "  bounded: {unexplained: {priority: low, channels: []}}\n"
+            "  unknown: {unexplained: {priority: low, channels: []}}\n"
         )
         with (
             load.running([str(load.HERE / "bare.py")], r"http://127.0.0.1:(\d+)") as (_, bare, _),

@@ -1,4 +1,7 @@
-"""Load on one address, and processes to put it on. Requests are raw bytes over kept connections, so that the client costs little."""
+"""Load on one address, and processes to put it on.
+
+Requests are raw bytes over kept connections, so that the client costs little.
+"""
 
 import asyncio
 import os

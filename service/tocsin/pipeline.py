@@ -32,7 +32,7 @@ from tocsin.progress import Elsewhere, Plan, bury, give_up, recall, store
 from tocsin.retry import RetrySettings, next_try
 from tocsin.routing import RoutingSettings, route
 from tocsin.store import deliveries, events, incidents
-from tocsin.store.database import Database, new_id
+from tocsin.store.database import Database, new_id, to_us
 from tocsin.store.deliveries import Delivery
 from tocsin.store.events import Event
 from tocsin.store.inbox import Inbox
@@ -98,7 +98,7 @@ class Pipeline:
         Raises BadPayload for what is no webhook of version 4, StoreUnavailable when it could not be stored.
         """
         accepted = Accepted(new_id(now), alertmanager.count(body))
-        await self._inbox.put((accepted.event, now, body.decode("utf-8"), accepted.alerts))
+        await self._inbox.put((accepted.event, to_us(now), body.decode("utf-8"), accepted.alerts))
         metrics.ALERTS.inc(accepted.alerts)
         self.on_accepted()
         return accepted

@@ -47,7 +47,7 @@ def test_instants_survive_and_identities_sort_by_time() -> None:
 
 
 async def test_an_event_is_claimed_once_and_comes_back_when_its_lease_ends(store: Sqlite) -> None:
-    await store.run(events.insert, [("e1", NOW, "{}", 1)])
+    await store.run(events.insert, [("e1", to_us(NOW), "{}", 1)])
     claimed = await store.run_lightly(events.claim, NOW, LEASE)
     assert claimed is not None and claimed.attempts == 1
     assert await store.run_lightly(events.claim, NOW, LEASE) is None
@@ -58,7 +58,7 @@ async def test_an_event_is_claimed_once_and_comes_back_when_its_lease_ends(store
 
 
 async def test_release_gives_back_what_a_dead_process_had_claimed(store: Sqlite) -> None:
-    await store.run(events.insert, [("e1", NOW, "{}", 1)])
+    await store.run(events.insert, [("e1", to_us(NOW), "{}", 1)])
     await store.run_lightly(events.claim, NOW, LEASE)
     assert await store.run(events.release, NOW) == 1
     assert await store.run_lightly(events.claim, NOW, LEASE) is not None
@@ -148,10 +148,10 @@ async def test_a_silent_alertmanager_does_not_keep_an_incident_open_for_ever(sto
 
 async def test_concurrent_steps_share_commits_and_one_failure_spoils_only_itself(store: Sqlite) -> None:
     def broken(tx: Transaction) -> None:
-        events.insert(tx, [("broken", NOW, "{}", 1)])
+        events.insert(tx, [("broken", to_us(NOW), "{}", 1)])
         raise ValueError("broken")
 
-    steps = [store.run(events.insert, [(f"e{number}", NOW, "{}", 1)]) for number in range(50)]
+    steps = [store.run(events.insert, [(f"e{number}", to_us(NOW), "{}", 1)]) for number in range(50)]
     answers = await asyncio.gather(*steps[:25], store.run(broken), *steps[25:], return_exceptions=True)
     assert [type(answer) for answer in answers if answer is not None] == [ValueError]
     found = [await store.run_lightly(events.claim, NOW, LEASE) for _ in range(51)]
@@ -161,22 +161,22 @@ async def test_concurrent_steps_share_commits_and_one_failure_spoils_only_itself
 async def test_a_full_disk_is_unavailable_and_then_works_again(store: Sqlite) -> None:
     await store.run(lambda tx: tx.execute("PRAGMA max_page_count = 40").fetchall())
     with pytest.raises(StoreUnavailable, match="full"):
-        await store.run(events.insert, [("big", NOW, "x" * 1_000_000, 1)])
+        await store.run(events.insert, [("big", to_us(NOW), "x" * 1_000_000, 1)])
     await store.run(lambda tx: tx.execute("PRAGMA max_page_count = 100000").fetchall())
-    await store.run(events.insert, [("big", NOW, "x" * 1_000_000, 1)])
+    await store.run(events.insert, [("big", to_us(NOW), "x" * 1_000_000, 1)])
 
 
 async def test_what_was_answered_is_in_the_file_when_the_process_is_gone(tmp_path: Path) -> None:
     path = tmp_path / "t.db"
     database = Sqlite(str(path))
     database.open()
-    await database.run(events.insert, [("e1", NOW, "{}", 1)])
+    await database.run(events.insert, [("e1", to_us(NOW), "{}", 1)])
     with sqlite3.connect(path) as other:  # no close: what a crash leaves behind
         assert other.execute("SELECT id FROM event").fetchall() == [("e1",)]
     other.close()
     database.close()
     with pytest.raises(StoreUnavailable):
-        await database.run(events.insert, [("e2", NOW, "{}", 1)])
+        await database.run(events.insert, [("e2", to_us(NOW), "{}", 1)])
 
 
 def test_a_file_that_is_no_database_or_too_new_is_refused(tmp_path: Path) -> None:

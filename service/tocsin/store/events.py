@@ -17,8 +17,8 @@ class Event:
     attempts: int
 
 
-Arrived = tuple[str, datetime, str, int]
-"""Identity, instant, body and number of alerts of a webhook that was not stored yet."""
+Arrived = tuple[str, int, str, int]
+"""Identity, instant in microseconds, body and number of alerts of a webhook that was not stored yet."""
 
 ROWS = 100
 """Webhooks in one statement; five parameters each, of which an old SQLite takes 999."""
@@ -31,11 +31,7 @@ def insert(tx: Transaction, arrived: Sequence[Arrived]) -> None:
         values = ", ".join(["(?, ?, ?, ?, 'due', ?)"] * len(rows))
         tx.execute(
             f"INSERT INTO event (id, received_at, body, alerts, state, due_at) VALUES {values}",
-            [
-                value
-                for event_id, now, body, alerts in rows
-                for value in (event_id, to_us(now), body, alerts, to_us(now))
-            ],
+            [value for event_id, at, body, alerts in rows for value in (event_id, at, body, alerts, at)],
         )
 
 

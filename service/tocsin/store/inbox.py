@@ -14,7 +14,7 @@ COMMIT_WITHIN = 8.0
 class _Batch:
     def __init__(self) -> None:
         self.arrived: list[Arrived] = []
-        self.settled = asyncio.Event()
+        self.followers: list[asyncio.Future[None]] = []
         self.failure: StoreUnavailable | None = None
 
 
@@ -31,7 +31,9 @@ class Inbox:
         batch = self._open
         if batch is not None:
             batch.arrived.append(arrived)
-            await batch.settled.wait()
+            settled = asyncio.get_running_loop().create_future()
+            batch.followers.append(settled)
+            await settled
         else:
             batch = self._open = _Batch()
             batch.arrived.append(arrived)
@@ -53,4 +55,6 @@ class Inbox:
         finally:
             if self._open is batch:
                 self._open = None
-            batch.settled.set()
+            for settled in batch.followers:
+                if not settled.done():  # whoever waited may have gone
+                    settled.set_result(None)
