@@ -3,26 +3,9 @@
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
-from tocsin.model import (
-    Assessment,
-    Change,
-    Classification,
-    Destination,
-    Evidence,
-    Findings,
-    Gap,
-    Kind,
-    Lookups,
-    NoticeReason,
-    PolicyFacts,
-    PolicyMatch,
-    Posture,
-    Priority,
-    Report,
-    Subject,
-    Verdict,
-    Volume,
-)
+from tocsin.findings import Change, Findings, Gap, Lookups, PolicyFacts, PolicyMatch, Volume
+from tocsin.model import Classification, Destination, Evidence, Kind, NoticeReason, Posture, Priority, Subject, Verdict
+from tocsin.report import Assessment, Report
 
 NOW = datetime(2026, 11, 22, 14, 13, 5, tzinfo=UTC)
 ALERTMANAGER = "https://alertmanager.home.example"

@@ -1,5 +1,10 @@
-"""`python -m tocsin`."""
+"""`python -m tocsin`, and the script `tocsin`."""
 
-from tocsin.cli import main
+import gc
 
-main()
+gc.disable()  # loading modules leaves nothing to collect; a command that stays turns it on again
+
+from tocsin.cli import main  # noqa: E402
+
+if __name__ == "__main__":
+    main()

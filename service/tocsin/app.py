@@ -4,8 +4,9 @@ import asyncio
 import gc
 import importlib
 import signal
-from collections.abc import Sequence
-from contextlib import AsyncExitStack
+import sys
+from collections.abc import Awaitable, Callable, Iterator, Sequence
+from contextlib import AsyncExitStack, contextmanager
 from datetime import UTC, datetime
 from functools import partial
 from typing import TYPE_CHECKING
@@ -13,11 +14,8 @@ from typing import TYPE_CHECKING
 import structlog
 from aiohttp import web
 
-from tocsin import apps_file, housekeeping
-from tocsin.errors import StoreUnavailable
-from tocsin.model import Accepted
-from tocsin.settings import Settings
-from tocsin.store import deliveries, events
+from tocsin.boot import Boot
+from tocsin.errors import StoreUnavailable, TocsinError
 from tocsin.store.database import Transaction
 from tocsin.store.sqlite import Sqlite
 from tocsin.web import server
@@ -25,15 +23,17 @@ from tocsin.web.webhook import Webhook
 from tocsin.worker import Worker
 
 if TYPE_CHECKING:
+    from tocsin.model import Accepted
     from tocsin.pipeline import Pipeline
+    from tocsin.settings import Settings
 
 log = structlog.get_logger()
 
 EVENT_LANES = 8
 """Events processed at a time: one that waits for slow lookups does not hold up the others."""
 
-BACKLOG = 1024
-"""Connections the kernel holds while the loop is busy; Alertmanager opens one a group after its own restart."""
+
+Observe = Callable[[datetime], Awaitable[None]]
 
 
 class Story:
@@ -42,8 +42,9 @@ class Story:
     def __init__(self) -> None:
         self._loaded = asyncio.Event()
         self._pipeline: Pipeline | None = None
+        self._observe: Observe = _nothing
 
-    async def receive(self, body: bytes, now: datetime) -> Accepted:
+    async def receive(self, body: bytes, now: datetime) -> "Accepted":
         """See Pipeline.receive."""
         return await (await self._get()).receive(body, now)
 
@@ -51,9 +52,17 @@ class Story:
         """See Pipeline.advance."""
         return await (await self._get()).advance(now)
 
-    def begin(self, pipeline: "Pipeline") -> None:
+    async def observe(self) -> None:
+        """Brings the gauges up to date; a store that is away leaves them as they were."""
+        await self._loaded.wait()
+        try:
+            await self._observe(datetime.now(UTC))
+        except StoreUnavailable as failure:
+            log.warning("observe_failed", error=str(failure))
+
+    def begin(self, pipeline: "Pipeline", observe: Observe) -> None:
         """Lets everybody go on who waited."""
-        self._pipeline = pipeline
+        self._pipeline, self._observe = pipeline, observe
         self._loaded.set()
 
     async def _get(self) -> "Pipeline":
@@ -63,57 +72,65 @@ class Story:
         return self._pipeline
 
 
-async def serve(settings: Settings) -> None:
-    """Runs the service until SIGTERM or SIGINT, then drains.
+async def serve(boot: Boot, load: Callable[[], "Settings"]) -> None:
+    """Runs the service until SIGTERM or SIGINT, then drains. `load` gives the settings of everything but the server.
 
-    Raises ConfigurationError, StoreUnavailable for a store that cannot be opened, OSError for an address in use.
+    Raises ConfigurationError, StoreUnavailable for a store that cannot be opened, TocsinError for an address or a
+    certificate that cannot be used.
     """
-    apps = apps_file.load(settings.apps_file)
+    try:
+        await _serve(boot, load)
+    except ExceptionGroup as failures:  # of the task group: one told on purpose needs no stack trace
+        raise _told_on_purpose(failures) or failures from None
+
+
+def _told_on_purpose(failure: Exception) -> TocsinError | None:
+    if isinstance(failure, ExceptionGroup):
+        return next((found for each in failure.exceptions if (found := _told_on_purpose(each))), None)
+    return failure if isinstance(failure, TocsinError) else None
+
+
+async def _serve(boot: Boot, load: Callable[[], "Settings"]) -> None:
     stopping = _on_signals()
     async with AsyncExitStack() as undo:
-        store = Sqlite(settings.store.path)
+        store = Sqlite(boot.store.path)
         await asyncio.to_thread(store.open)
         undo.callback(store.close)
-        await store.run(_release)
 
         story = Story()
-        webhook = Webhook(settings.server, story.receive)
+        webhook = Webhook(boot.server, story.receive)
         inbox = Worker("inbox", story.advance, lanes=EVENT_LANES, calm=webhook.calm)
         workers = [inbox]
-        ready, observe = partial(_not_ready, store, workers), partial(_observe, store)
-        runner = web.AppRunner(server.build(settings.server, webhook, ready, observe), access_log=None)
+        application = server.build(boot.server, webhook, partial(_not_ready, store, workers), story.observe)
+        runner = web.AppRunner(application, access_log=None)
         await runner.setup()
         undo.push_async_callback(runner.cleanup)
 
         async with asyncio.TaskGroup() as tasks:
             running = [tasks.create_task(inbox.run(), name=inbox.name)]
-            site = web.TCPSite(
-                runner,
-                settings.server.host,
-                settings.server.port,
-                ssl_context=server.tls(settings.server),
-                backlog=BACKLOG,
-            )
-            await site.start()
+            site = await server.listen(boot.server, runner)
             log.info("ready", address=_address(runner))
 
-            wiring = await asyncio.to_thread(importlib.import_module, "tocsin.wiring")
+            with _responsive():
+                settings = await asyncio.to_thread(load)
+                wiring = await asyncio.to_thread(importlib.import_module, "tocsin.wiring")
             connected, found = wiring.connect(settings.channels), wiring.sources(settings)
             for each in connected:
                 undo.push_async_callback(each.channel.close)
             undo.push_async_callback(found.close)
             outlets = [each.outlet for each in connected]
+            apps = wiring.load_apps(settings.apps_file)
             pipeline = wiring.build_pipeline(settings, apps, store, found, outlets)
+            await wiring.release(store)
             for outlet in outlets:
                 outbox = Worker(outlet.name, partial(pipeline.deliver, outlet.name), lanes=outlet.lanes)
                 workers.append(outbox)
                 running.append(tasks.create_task(outbox.run(), name=outbox.name))
             pipeline.on_accepted = inbox.wake
             pipeline.on_message = partial(_wake, workers[1:])
-            story.begin(pipeline)
-            background = [
-                tasks.create_task(housekeeping.keep_house(store, settings.decide, settings.store), name="housekeeping")
-            ]
+            story.begin(pipeline, partial(wiring.observe, store))
+            keeping = wiring.keep_house(store, settings.decide, settings.store)
+            background = [tasks.create_task(keeping, name="housekeeping")]
             if found.repository is not None:
                 background.append(tasks.create_task(wiring.keep_fresh(found.repository), name="gitops"))
             log.info("story_loaded", channels=[outlet.name for outlet in outlets])
@@ -122,14 +139,25 @@ async def serve(settings: Settings) -> None:
             gc.enable()  # the command line turned it off for the time of loading
 
             await stopping.wait()
-            log.info("stopping", drain=settings.server.drain.total_seconds())
+            log.info("stopping", drain=boot.server.drain.total_seconds())
             webhook.stopping = True
             for task in background:
                 task.cancel()
-            await _drain(workers[:1], running[:1], settings.server.drain.total_seconds() / 2)
-            await _drain(workers[1:], running[1:], settings.server.drain.total_seconds() / 2)
+            await _drain(workers[:1], running[:1], boot.server.drain.total_seconds() / 2)
+            await _drain(workers[1:], running[1:], boot.server.drain.total_seconds() / 2)
             await site.stop()
     log.info("stopped")
+
+
+@contextmanager
+def _responsive() -> Iterator[None]:
+    """Lets the event loop interrupt a busy thread at once, instead of after the usual 5 ms each time."""
+    usual = sys.getswitchinterval()
+    sys.setswitchinterval(0.0002)
+    try:
+        yield
+    finally:
+        sys.setswitchinterval(usual)
 
 
 def _wake(workers: Sequence[Worker]) -> None:
@@ -145,13 +173,6 @@ async def _drain(workers: Sequence[Worker], tasks: Sequence[asyncio.Task[None]],
     for task in late:
         log.warning("drain_cut_short", worker=task.get_name())
         task.cancel()
-
-
-def _release(tx: Transaction) -> None:
-    now = datetime.now(UTC)
-    released = events.release(tx, now) + deliveries.release(tx, now)
-    if released:
-        log.info("released", rows=released)
 
 
 async def _not_ready(store: Sqlite, workers: Sequence[Worker]) -> list[str]:
@@ -170,11 +191,8 @@ def _probe(tx: Transaction) -> None:
     tx.execute("DELETE FROM channel WHERE name = 'readyz'")
 
 
-async def _observe(store: Sqlite) -> None:
-    try:
-        await housekeeping.observe(store, datetime.now(UTC))
-    except StoreUnavailable as failure:
-        log.warning("observe_failed", error=str(failure))
+async def _nothing(_: datetime) -> None:
+    return
 
 
 def _on_signals() -> asyncio.Event:

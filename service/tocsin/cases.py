@@ -7,8 +7,9 @@ from datetime import datetime
 from tocsin import destination, identify, inert
 from tocsin.decide import Arrival
 from tocsin.destination import DestinationSettings
+from tocsin.findings import Inquiry
 from tocsin.identify import IdentifySettings
-from tocsin.model import Alert, AlertStatus, Destination, Group, Inquiry, Kind, Subject
+from tocsin.model import Alert, AlertStatus, Destination, Group, Kind, Subject
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,13 +3,14 @@
 Exit codes: 0 done; 1 the command found or met a problem, and said so; 2 the command line or the configuration is wrong.
 """
 
-import asyncio
 import gc
 import os
 import sys
+from collections.abc import Coroutine
+from functools import partial
 from pathlib import Path
 from types import ModuleType
-from typing import TYPE_CHECKING, BinaryIO, cast
+from typing import TYPE_CHECKING, Any, BinaryIO, TypeVar, cast
 
 import click
 
@@ -18,6 +19,8 @@ from tocsin.errors import ConfigurationError, TocsinError
 
 if TYPE_CHECKING:
     from tocsin.settings import Settings
+
+T = TypeVar("T")
 
 DEFAULT_CONFIGURATION = Path("/etc/tocsin/tocsin.yaml")
 
@@ -54,10 +57,17 @@ def serve(config: Path | None) -> None:
     """Receive webhooks and deliver messages until SIGTERM."""
     _stay_small()
     from tocsin import app, log  # noqa: PLC0415
+    from tocsin.boot import Boot  # noqa: PLC0415
+    from tocsin.configuration import load  # noqa: PLC0415
 
-    settings = _load(config)
-    log.configure(settings.log_level)
-    asyncio.run(app.serve(settings))
+    config = _existing(config)
+    try:
+        boot = load(Boot, config)
+    except ConfigurationError:
+        _load(config)  # raises with every other mistake as well
+        raise
+    log.configure(boot.log_level)
+    _run(app.serve(boot, partial(_load, config)), loaded=False)
 
 
 @main.command()
@@ -76,7 +86,7 @@ def check(config: Path | None, offline: bool) -> None:
         click.echo(line)
         wrong |= not ok
     if not offline:
-        for ok, line in asyncio.run(checks.reachability(settings)):
+        for ok, line in _run(checks.reachability(settings)):
             click.echo(line)
             wrong |= not ok
     sys.exit(1 if wrong else 0)
@@ -98,7 +108,7 @@ def render(payload: BinaryIO, config: Path | None, channel: str | None, offline:
 
     log.configure("error")
     settings = _load(config)
-    found = asyncio.run(preview.messages(settings, payload.read(), kind=channel, offline=offline))
+    found = _run(preview.messages(settings, payload.read(), kind=channel, offline=offline))
     click.echo(preview.as_json(found) if as_json else preview.as_text(found))
 
 
@@ -115,9 +125,9 @@ def send_test(config: Path | None, through_alertmanager: str | None) -> None:
 
     settings = _load(config)
     if through_alertmanager:
-        results = [asyncio.run(checks.post_test_alert(through_alertmanager, settings))]
+        results = [_run(checks.post_test_alert(through_alertmanager, settings))]
     else:
-        results = asyncio.run(checks.send_test(settings))
+        results = _run(checks.send_test(settings))
     for _, line in results:
         click.echo(line)
     sys.exit(0 if all(ok for ok, _ in results) else 1)
@@ -132,7 +142,7 @@ def incidents(config: Path | None, incident: str | None, limit: int, as_json: bo
     """List the latest incidents, or show one by (the beginning of) its ID, with messages and their fate."""
     from tocsin import listing  # noqa: PLC0415
 
-    click.echo(asyncio.run(listing.show(_load(config), incident, limit=limit, as_json=as_json)))
+    click.echo(_run(listing.show(_load(config), incident, limit=limit, as_json=as_json)))
 
 
 @main.command()
@@ -153,7 +163,7 @@ def demo(once: bool) -> None:
     """Show tocsin at work on a small simulated cluster, with a real Prometheus and Alertmanager if there are any."""
     from tocsin.demo import story  # noqa: PLC0415
 
-    sys.exit(asyncio.run(story.run(once=once)))
+    sys.exit(_run(story.run(once=once)))
 
 
 def _stay_small() -> None:
@@ -164,12 +174,21 @@ def _stay_small() -> None:
     """
     sys.modules.setdefault("rich", cast(ModuleType, None))  # makes `import rich` an ImportError
     os.environ.setdefault("PYDANTIC_DISABLE_PLUGINS", "__all__")
-    gc.disable()  # collections while modules load find nothing to free (30 ms); the service turns it on again
+
+
+def _run(command: Coroutine[Any, Any, T], *, loaded: bool = True) -> T:
+    import asyncio  # noqa: PLC0415
+
+    if loaded:  # otherwise the command turns it on when it is
+        gc.enable()
+    return asyncio.run(command)
 
 
 def _load(config: Path | None) -> "Settings":
     from tocsin.settings import load  # noqa: PLC0415
 
-    if config is None and DEFAULT_CONFIGURATION.exists():
-        config = DEFAULT_CONFIGURATION
-    return load(config)
+    return load(_existing(config))
+
+
+def _existing(config: Path | None) -> Path | None:
+    return DEFAULT_CONFIGURATION if config is None and DEFAULT_CONFIGURATION.exists() else config

@@ -1,4 +1,4 @@
-"""What happens now and then: incidents are closed, old rows pruned, gauges brought up to date."""
+"""What happens at the start and now and then: claims are given back, incidents closed, old rows pruned, gauges set."""
 
 import asyncio
 from datetime import UTC, datetime, timedelta
@@ -17,6 +17,14 @@ log = structlog.get_logger()
 EVERY = timedelta(minutes=1)
 BATCH = 200
 """Rows deleted in one transaction: a webhook never waits longer than for one such batch."""
+
+
+async def release(database: Database) -> None:
+    """Makes due again what a process that is gone had claimed, before anything is claimed anew."""
+    now = datetime.now(UTC)
+    released = await database.run(events.release, now) + await database.run(deliveries.release, now)
+    if released:
+        log.info("released", rows=released)
 
 
 async def keep_house(database: Database, decide: DecideSettings, store: StoreSettings) -> None:

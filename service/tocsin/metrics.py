@@ -1,8 +1,10 @@
 """tocsin's own metrics. Label values come from enums and the configuration, never from an alert."""
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
+from prometheus_client.exposition import CONTENT_TYPE_LATEST, generate_latest
 
 REGISTRY = CollectorRegistry()
+CONTENT_TYPE = CONTENT_TYPE_LATEST
 
 WEBHOOKS = Counter("tocsin_webhooks", "Webhooks by answer.", ["code"], registry=REGISTRY)
 ALERTS = Counter("tocsin_alerts_accepted", "Alerts in webhooks that were durably stored.", registry=REGISTRY)
@@ -46,3 +48,8 @@ OLDEST_MESSAGE = Gauge(
     ["channel"],
     registry=REGISTRY,
 )
+
+
+def exposition() -> bytes:
+    """Everything in Prometheus's text format, of CONTENT_TYPE."""
+    return generate_latest(REGISTRY)

@@ -3,7 +3,8 @@
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
-from tocsin.model import Message, Priority, Report
+from tocsin.model import Message, Priority
+from tocsin.report import Report
 
 
 @dataclass(frozen=True, slots=True)

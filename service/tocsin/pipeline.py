@@ -23,12 +23,15 @@ from tocsin.cases import Case
 from tocsin.classify import AppsFile, classify
 from tocsin.decide import Action, DecideSettings, Decision, Memory, decide, reconsider
 from tocsin.destination import DestinationSettings
-from tocsin.enrich.enricher import Enricher, EnrichSettings, gather, merge
+from tocsin.enrich.enricher import Enricher, gather, merge
+from tocsin.enrich.settings import EnrichSettings
 from tocsin.errors import LookupFailed, PermanentError, TemporaryError
+from tocsin.findings import Findings, Gap
 from tocsin.identify import IdentifySettings
-from tocsin.model import Accepted, Findings, Gap, Group, Message, NoticeReason, Priority, Report
+from tocsin.model import Accepted, Group, Message, NoticeReason, Priority
 from tocsin.outlet import Outlet
 from tocsin.progress import Elsewhere, Plan, bury, give_up, recall, store
+from tocsin.report import Report
 from tocsin.retry import RetrySettings, next_try
 from tocsin.routing import RoutingSettings, route
 from tocsin.store import deliveries, events, incidents

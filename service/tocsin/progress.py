@@ -9,8 +9,10 @@ from pydantic import TypeAdapter
 
 from tocsin import inert
 from tocsin.decide import Action, Decision, Memory
-from tocsin.model import Gap, Message, NoticeReason, Priority, Report, Verdict
+from tocsin.findings import Gap
+from tocsin.model import Message, NoticeReason, Priority, Verdict
 from tocsin.outlet import Outlet
+from tocsin.report import Report
 from tocsin.store import deliveries, events, incidents
 from tocsin.store.database import Transaction, new_id
 from tocsin.store.deliveries import Delivery

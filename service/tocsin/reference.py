@@ -43,6 +43,8 @@ def _fields(model: type[BaseModel], indent: str) -> Iterator[str]:
 
 def _field(name: str, field: FieldInfo, indent: str) -> Iterator[str]:
     section, default = _section(field.annotation), field.get_default(call_default_factory=True)
+    if section is not None and default == {}:
+        default = section()
     if section is None:
         plain = _plain(default)
         lead = "# " if default is None or default is PydanticUndefined else ""

@@ -26,7 +26,7 @@ RouteOrWord = Annotated[Route, BeforeValidator(_from_word, json_schema_input_typ
 
 
 def _route(priority: Priority) -> Route:
-    return Route(priority=priority)
+    return Route.model_construct(priority=priority, channels=None)  # unvalidated: no validator is built at import
 
 
 class VerdictRoutes(Section):
@@ -38,20 +38,24 @@ class VerdictRoutes(Section):
     suspicious: RouteOrWord = Field(_route(Priority.URGENT), description="Something speaks against it.")
 
 
+def _row(**changed: Priority) -> VerdictRoutes:
+    return VerdictRoutes.model_construct(None, **{verdict: _route(priority) for verdict, priority in changed.items()})
+
+
 class RoutingSettings(Section):
     """The table: a row a class."""
 
     bounded: VerdictRoutes = Field(
-        VerdictRoutes(unexplained=_route(Priority.URGENT)),
+        _row(unexplained=Priority.URGENT),
         description="Workloads with a known list of names: an unexplained one is worth waking up for.",
     )
     lan_only: VerdictRoutes = Field(
-        VerdictRoutes(unexplained=_route(Priority.URGENT)), description="Workloads that should never leave the LAN."
+        _row(unexplained=Priority.URGENT), description="Workloads that should never leave the LAN."
     )
-    between: VerdictRoutes = Field(VerdictRoutes(), description="Workloads that are bounded most of the time.")
-    unknown: VerdictRoutes = Field(VerdictRoutes(), description="Workloads that nothing classifies.")
+    between: VerdictRoutes = Field(_row(), description="Workloads that are bounded most of the time.")
+    unknown: VerdictRoutes = Field(_row(), description="Workloads that nothing classifies.")
     unbounded: VerdictRoutes = Field(
-        VerdictRoutes(unexplained=_route(Priority.LOW), suspicious=_route(Priority.HIGH)),
+        _row(unexplained=Priority.LOW, suspicious=Priority.HIGH),
         description="Workloads whose names cannot be listed: a new name alone is no news.",
     )
     unjudged: RouteOrWord = Field(

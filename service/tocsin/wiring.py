@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from tocsin.apps_file import load as load_apps
 from tocsin.channels import Connected, connect
 from tocsin.classify import AppsFile
 from tocsin.enrich.enricher import Enricher, NotAsked
@@ -12,12 +13,24 @@ from tocsin.enrich.policy_history import PolicyHistory
 from tocsin.enrich.prometheus import Prometheus
 from tocsin.enrich.volume import VolumeLookups
 from tocsin.gitops.repository import Repository, keep_fresh
+from tocsin.housekeeping import keep_house, observe, release
 from tocsin.outlet import Outlet
 from tocsin.pipeline import Pipeline, Rules
 from tocsin.settings import Settings
 from tocsin.store.database import Database
 
-__all__ = ["Connected", "Sources", "build_pipeline", "connect", "keep_fresh", "sources"]
+__all__ = [
+    "Connected",
+    "Sources",
+    "build_pipeline",
+    "connect",
+    "keep_fresh",
+    "keep_house",
+    "load_apps",
+    "observe",
+    "release",
+    "sources",
+]
 
 HISTORY_SHARE = 0.8
 """Part of the enrichment deadline that a policy's history may use up; a late history must not take the policy along."""

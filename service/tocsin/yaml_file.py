@@ -1,6 +1,5 @@
 """A YAML file of the operator's, and where in it each mistake is."""
 
-import difflib
 import types
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -45,8 +44,9 @@ def read(path: Path) -> YamlFile:
     except (OSError, UnicodeDecodeError) as failure:
         raise ConfigurationError(f"{path}: cannot be read: {failure}") from failure
     try:
-        root = yaml.compose(text, Loader=_Loader)
-        values = yaml.load(text, Loader=_Loader)  # noqa: S506 - the safe loader, in C where there is one
+        loader = _Loader(text)
+        root = loader.get_single_node()
+        values = loader.construct_document(root) if root is not None else None
     except yaml.MarkedYAMLError as failure:
         line = failure.problem_mark.line + 1 if failure.problem_mark else 1
         raise ConfigurationError(f"{path}:{line}: not YAML: {failure.problem}") from failure
@@ -66,6 +66,8 @@ def mistakes(failure: ValidationError, model: type[BaseModel], file: YamlFile | 
 
 def nearest(word: str, known: Iterable[str]) -> str:
     """A hint at the known word that is nearest, empty when none is near."""
+    import difflib  # noqa: PLC0415 - only mistakes need it
+
     choices = sorted(known)
     close = difflib.get_close_matches(word, choices, n=1, cutoff=0.5)
     return f'; did you mean "{close[0]}"?' if close else f" (known: {', '.join(choices)})" if choices else ""

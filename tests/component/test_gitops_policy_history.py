@@ -9,9 +9,10 @@ import gitops_repos
 from gitops_repos import FQDN, POLICY_FILE, STARTED_AT
 from tocsin.enrich.policy_history import PolicyHistory
 from tocsin.errors import LookupFailed
+from tocsin.findings import Inquiry, PolicyFacts
 from tocsin.gitops.git import GitRepository
 from tocsin.gitops.settings import GitSettings
-from tocsin.model import Destination, Inquiry, Kind, PolicyFacts, Subject
+from tocsin.model import Destination, Kind, Subject
 
 ASKED_AT = STARTED_AT + timedelta(days=2)
 PASTE = Destination(

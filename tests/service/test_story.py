@@ -11,10 +11,11 @@ import pytest
 from kit import START, alert, body, novel
 from tocsin import apps_file
 from tocsin.decide import DecideSettings
+from tocsin.enrich.settings import EnrichSettings
 from tocsin.errors import LookupFailed, PermanentError, TemporaryError
-from tocsin.model import Findings, Inquiry, Lookups, Message
+from tocsin.findings import Findings, Inquiry, Lookups
+from tocsin.model import Message
 from tocsin.outlet import Outlet
-from tocsin.pipeline import EnrichSettings
 from tocsin.render import console
 from tocsin.retry import RetrySettings
 from tocsin.settings import Settings

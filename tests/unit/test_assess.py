@@ -11,25 +11,9 @@ from hypothesis import strategies as st
 from tocsin.assess.judge import assess
 from tocsin.assess.settings import AssessSettings
 from tocsin.destination import DestinationSettings, normalise
-from tocsin.model import (
-    Alert,
-    AlertStatus,
-    Assessment,
-    Change,
-    Classification,
-    Evidence,
-    Findings,
-    Gap,
-    Kind,
-    Lookups,
-    PodFacts,
-    PolicyFacts,
-    PolicyMatch,
-    Posture,
-    Subject,
-    Verdict,
-    Volume,
-)
+from tocsin.findings import Change, Findings, Gap, Lookups, PodFacts, PolicyFacts, PolicyMatch, Volume
+from tocsin.model import Alert, AlertStatus, Classification, Evidence, Kind, Posture, Subject, Verdict
+from tocsin.report import Assessment
 
 NOW = datetime(2026, 11, 22, 14, 13, tzinfo=UTC)
 NAME = "files.paste-drop.example"

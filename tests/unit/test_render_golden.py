@@ -11,8 +11,9 @@ from pathlib import Path
 import pytest
 
 import reports
-from tocsin.model import Message, Priority, Report
+from tocsin.model import Message, Priority
 from tocsin.render import console, ntfy, pushover
+from tocsin.report import Report
 
 GOLDEN = Path(__file__).parent.parent / "golden"
 CHANNELS: dict[str, Callable[[Report], Message]] = {

@@ -12,22 +12,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import reports
-from tocsin.model import (
-    Assessment,
-    Destination,
-    Findings,
-    Gap,
-    Kind,
-    NoticeReason,
-    PolicyFacts,
-    Priority,
-    Report,
-    Subject,
-    Verdict,
-    Volume,
-)
+from tocsin.findings import Findings, Gap, PolicyFacts, Volume
+from tocsin.model import Destination, Kind, NoticeReason, Priority, Subject, Verdict
 from tocsin.render import console, ntfy, pushover
 from tocsin.render.limits import Line, Role, bulleted, clip_bytes, clip_front, fit
+from tocsin.report import Assessment, Report
 
 POISON = (
     "<img src=x onerror=alert(1)>",

@@ -5,9 +5,11 @@ from dataclasses import replace
 import pytest
 
 import reports
-from tocsin.model import Assessment, Findings, Gap, Kind, NoticeReason, Report, Subject, Verdict, Volume
+from tocsin.findings import Findings, Gap, Volume
+from tocsin.model import Kind, NoticeReason, Subject, Verdict
 from tocsin.render import wording
 from tocsin.render.limits import Role
+from tocsin.report import Assessment, Report
 
 
 def body(report: Report) -> list[str]:

@@ -9,7 +9,9 @@ from datetime import datetime
 from tocsin.assess import novel, volume
 from tocsin.assess.sentences import safe
 from tocsin.assess.settings import AssessSettings
-from tocsin.model import Alert, Assessment, Classification, Destination, Findings, Kind, Subject, Verdict
+from tocsin.findings import Findings
+from tocsin.model import Alert, Classification, Destination, Kind, Subject, Verdict
+from tocsin.report import Assessment
 
 
 def assess(

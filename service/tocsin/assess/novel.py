@@ -28,18 +28,9 @@ from tocsin import inert, units
 from tocsin.assess import sentences, signals
 from tocsin.assess.settings import AssessSettings
 from tocsin.classify import is_expected
-from tocsin.model import (
-    Assessment,
-    Change,
-    Classification,
-    Destination,
-    Findings,
-    Lookups,
-    PolicyFacts,
-    Posture,
-    Subject,
-    Verdict,
-)
+from tocsin.findings import Change, Findings, Lookups, PolicyFacts
+from tocsin.model import Classification, Destination, Posture, Subject, Verdict
+from tocsin.report import Assessment
 
 Conclusion = tuple[Verdict, str]
 """A verdict and the sentence a message opens with."""

@@ -10,7 +10,8 @@ from datetime import datetime, timedelta
 from tocsin import inert, units
 from tocsin.classify import SOURCE
 from tocsin.destination import shorten
-from tocsin.model import Change, Classification, Destination, Lookups, PolicyFacts, PolicyMatch, Posture, Subject
+from tocsin.findings import Change, Lookups, PolicyFacts, PolicyMatch
+from tocsin.model import Classification, Destination, Posture, Subject
 
 _LISTED = 3
 

@@ -21,17 +21,10 @@ from tocsin.assess import sentences
 from tocsin.assess.settings import AssessSettings
 from tocsin.classify import is_expected
 from tocsin.destination import registrable_domain, shorten
+from tocsin.findings import Findings, PolicyFacts, Volume
 from tocsin.identify import is_kubernetes_name
-from tocsin.model import (
-    Assessment,
-    Classification,
-    Findings,
-    PolicyFacts,
-    Posture,
-    Subject,
-    Verdict,
-    Volume,
-)
+from tocsin.model import Classification, Posture, Subject, Verdict
+from tocsin.report import Assessment
 
 _WEEK = timedelta(days=7)
 _DAY = timedelta(days=1)

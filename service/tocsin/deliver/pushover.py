@@ -8,7 +8,6 @@ from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta, timezone, tzinfo
 from pathlib import Path
 from typing import Any, Literal
-from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import structlog
 from pydantic import Field, SecretStr
@@ -123,6 +122,8 @@ def _quota_resets_at(headers: Mapping[str, str], now: datetime) -> datetime:
 
 
 def _us_central() -> tzinfo:
+    from zoneinfo import ZoneInfo, ZoneInfoNotFoundError  # noqa: PLC0415 - needed once a month, if ever
+
     try:
         return ZoneInfo("America/Chicago")
     except ZoneInfoNotFoundError:  # an image without time zone data: winter time, at most an hour late

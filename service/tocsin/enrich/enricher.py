@@ -7,25 +7,12 @@ from datetime import timedelta
 from typing import Protocol
 
 import structlog
-from pydantic import Field
 
 from tocsin.errors import LookupFailed
-from tocsin.model import Findings, Gap, Inquiry, Kind
-from tocsin.section import Duration, Section
+from tocsin.findings import Findings, Gap, Inquiry
+from tocsin.model import Kind
 
 log = structlog.get_logger()
-
-
-class EnrichSettings(Section):
-    """How long a message may wait for its explanation."""
-
-    deadline: Duration = Field(
-        timedelta(seconds=5),
-        description="All lookups of one webhook end by then; what is late becomes a gap in the message.",
-    )
-    plain_after: int = Field(
-        5, ge=1, description="An event whose processing failed this often is forwarded plainly, without an explanation."
-    )
 
 
 class Enricher(Protocol):

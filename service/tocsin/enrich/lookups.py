@@ -12,7 +12,8 @@ from tocsin.enrich.new_names import new_names
 from tocsin.enrich.own_lookups import Entry, own_lookups
 from tocsin.enrich.partial import or_gap
 from tocsin.enrich.prometheus import DNS_QUERIES, Prometheus
-from tocsin.model import Findings, Gap, Inquiry, Kind, Lookups
+from tocsin.findings import Findings, Gap, Inquiry, Lookups
+from tocsin.model import Kind
 
 MAX_DOMAINS = 40
 """Domains of one inquiry that are looked up; a storm has more, and they are one message anyway."""

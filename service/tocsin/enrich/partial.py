@@ -4,7 +4,7 @@ from collections.abc import Awaitable
 from typing import TypeVar
 
 from tocsin.errors import LookupFailed
-from tocsin.model import Gap
+from tocsin.findings import Gap
 
 T = TypeVar("T")
 

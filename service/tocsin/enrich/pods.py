@@ -5,7 +5,8 @@ from datetime import UTC, datetime, timedelta
 
 from tocsin.enrich import promql
 from tocsin.enrich.prometheus import JOB_OWNER, POD_CREATED, POD_OWNER, REPLICASET_OWNER, Prometheus
-from tocsin.model import Findings, Inquiry, Kind, PodFacts
+from tocsin.findings import Findings, Inquiry, PodFacts
+from tocsin.model import Kind
 
 MAX_PODS = 500
 """Pods of one question; of more than that the rest is told by its name."""

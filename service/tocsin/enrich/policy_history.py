@@ -6,9 +6,10 @@ from datetime import timedelta
 from typing import Final
 
 from tocsin.errors import LookupFailed
+from tocsin.findings import Change, Findings, Gap, Inquiry, PolicyFacts, PolicyMatch
 from tocsin.gitops.index import Selected
 from tocsin.gitops.repository import Repository, Snapshot
-from tocsin.model import Change, Destination, Findings, Gap, Inquiry, Kind, PolicyFacts, PolicyMatch
+from tocsin.model import Destination, Kind
 from tocsin.policy.reach import Passage, passage
 from tocsin.policy.selector import Fit
 

@@ -9,7 +9,8 @@ from tocsin.enrich.neighbours import neighbours
 from tocsin.enrich.new_names import new_names
 from tocsin.enrich.partial import or_gap
 from tocsin.enrich.prometheus import SENT_BYTES, Prometheus, Series
-from tocsin.model import Findings, Gap, Inquiry, Kind, Lookups, Volume
+from tocsin.findings import Findings, Gap, Inquiry, Lookups, Volume
+from tocsin.model import Kind
 
 _HOUR = timedelta(hours=1)
 _DAY = timedelta(days=1)

@@ -12,12 +12,12 @@ from typing import Final, TypeVar
 import structlog
 
 from tocsin.errors import LookupFailed
+from tocsin.findings import Change
 from tocsin.gitops import git_log, history, index
 from tocsin.gitops.git_command import Git, GitTimedOut
 from tocsin.gitops.mirror import BRANCH, Mirror
 from tocsin.gitops.repository import Freshness, Snapshot
 from tocsin.gitops.settings import GitSettings
-from tocsin.model import Change
 from tocsin.policy.document import Parsed
 from tocsin.policy.parse import MAX_FILE_CHARS, parse
 

@@ -15,11 +15,11 @@ from urllib.parse import quote, urlsplit
 import aiohttp
 
 from tocsin.errors import LookupFailed
+from tocsin.findings import Change
 from tocsin.gitops import archive, history, index
 from tocsin.gitops.github_line import GitHubLine, NotFound
 from tocsin.gitops.repository import Freshness, Snapshot
 from tocsin.gitops.settings import GitHubSettings
-from tocsin.model import Change
 
 if TYPE_CHECKING:
     from github import Github

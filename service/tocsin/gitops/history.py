@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
 
-from tocsin.model import Change
+from tocsin.findings import Change
 from tocsin.policy import diff
 
 MAX_WHAT: Final = 12

@@ -8,8 +8,8 @@ from typing import Protocol
 import structlog
 
 from tocsin.errors import LookupFailed
+from tocsin.findings import Change
 from tocsin.gitops.index import Index
-from tocsin.model import Change
 
 log = structlog.get_logger()
 

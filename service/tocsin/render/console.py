@@ -3,10 +3,11 @@
 from collections.abc import Sequence
 
 from tocsin import inert
-from tocsin.model import Message, Priority, Report
+from tocsin.model import Message, Priority
 from tocsin.render import wording
 from tocsin.render.limits import Line, Role, bulleted, fit, fit_title
 from tocsin.render.links import links
+from tocsin.report import Report
 
 TITLE_CHARS = 250
 TEXT_CHARS = 16_000

@@ -5,7 +5,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from urllib.parse import quote, urlsplit
 
-from tocsin.model import Kind, NoticeReason, Report, Subject
+from tocsin.model import Kind, NoticeReason, Subject
+from tocsin.report import Report
 
 URL_CHARS = 1500
 """Longest link of any message; a Prometheus expression link beyond it would crowd out the message itself."""

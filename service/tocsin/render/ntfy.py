@@ -7,10 +7,11 @@ server counts them.
 import json
 from collections.abc import Callable, Mapping, Sequence
 
-from tocsin.model import Message, NoticeReason, Priority, Report, Verdict
+from tocsin.model import Message, NoticeReason, Priority, Verdict
 from tocsin.render import wording
 from tocsin.render.limits import Line, bulleted, fit, fit_title
 from tocsin.render.links import Link, links
+from tocsin.report import Report
 
 MESSAGE_BYTES = 4095
 """The server turns 4,096 bytes and more into an attachment, or refuses them (40014) where it has none."""

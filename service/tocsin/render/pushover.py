@@ -7,10 +7,11 @@ import html
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 
-from tocsin.model import Message, Priority, Report
+from tocsin.model import Message, Priority
 from tocsin.render import wording
 from tocsin.render.limits import Line, Role, bulleted, fit, fit_title
 from tocsin.render.links import Link, links
+from tocsin.report import Report
 
 MESSAGE_CHARS = 1024
 TITLE_CHARS = 250

@@ -7,8 +7,10 @@ markup is the channel's business.
 from collections.abc import Iterator
 
 from tocsin import inert
-from tocsin.model import Destination, Gap, Kind, NoticeReason, PolicyFacts, Report, Verdict
+from tocsin.findings import Gap, PolicyFacts
+from tocsin.model import Destination, Kind, NoticeReason, Verdict
 from tocsin.render.limits import LINE_CHARS, Line, Role, clip_front
+from tocsin.report import Report
 from tocsin.units import age, count, multiple, rate
 
 _SUBJECT_CHARS = 64

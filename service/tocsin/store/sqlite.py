@@ -14,7 +14,6 @@ import threading
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import timedelta
-from importlib import resources
 from pathlib import Path
 from typing import Any, Concatenate
 
@@ -26,6 +25,8 @@ from tocsin.section import Duration, Section
 from tocsin.store.database import P, T, Transaction
 
 log = structlog.get_logger()
+
+MIGRATIONS = Path(__file__).with_name("migrations")
 
 MAX_BATCH = 500
 """Steps that share one commit, at most: bounds what has to be run again when one of them fails."""
@@ -192,14 +193,7 @@ def migrate(connection: sqlite3.Connection) -> None:
     connection.execute("CREATE TABLE IF NOT EXISTS schema_version (version INTEGER NOT NULL)")
     row = connection.execute("SELECT MAX(version) FROM schema_version").fetchone()
     current = row[0] or 0
-    scripts = sorted(
-        (
-            entry
-            for entry in resources.files("tocsin.store").joinpath("migrations").iterdir()
-            if entry.name.endswith(".sql")
-        ),
-        key=lambda entry: entry.name,
-    )
+    scripts = sorted(MIGRATIONS.glob("*.sql"))
     if current > len(scripts):
         raise StoreUnavailable(
             f"the store has schema {current}, this tocsin knows {len(scripts)}: run the newer tocsin"

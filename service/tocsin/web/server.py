@@ -4,11 +4,13 @@ import ssl
 from collections.abc import Awaitable, Callable
 
 from aiohttp import web
-from prometheus_client.exposition import CONTENT_TYPE_LATEST, generate_latest
 
-from tocsin import metrics
+from tocsin.errors import TocsinError
 from tocsin.web.settings import ServerSettings
 from tocsin.web.webhook import Webhook
+
+BACKLOG = 1024
+"""Connections the kernel holds while the loop is busy; Alertmanager opens one a group after its own restart."""
 
 Ready = Callable[[], Awaitable[list[str]]]
 Observe = Callable[[], Awaitable[None]]
@@ -26,7 +28,10 @@ def build(settings: ServerSettings, webhook: Webhook, not_ready: Ready, observe:
 
     async def exposition(_: web.Request) -> web.Response:
         await observe()
-        return web.Response(body=generate_latest(metrics.REGISTRY), headers={"Content-Type": CONTENT_TYPE_LATEST})
+        from tocsin import metrics  # noqa: PLC0415 - the server listens before its metrics are loaded
+
+        metrics.IN_FLIGHT.set(webhook.in_flight)
+        return web.Response(body=metrics.exposition(), headers={"Content-Type": metrics.CONTENT_TYPE})
 
     app = web.Application(client_max_size=settings.max_body)
     app.router.add_post("/webhook", webhook.post)
@@ -36,8 +41,22 @@ def build(settings: ServerSettings, webhook: Webhook, not_ready: Ready, observe:
     return app
 
 
+async def listen(settings: ServerSettings, runner: web.AppRunner) -> web.TCPSite:
+    """Listens as configured. Raises TocsinError where the address or the certificate cannot be used."""
+    try:
+        context = tls(settings)
+    except OSError as failure:  # ssl.SSLError is one
+        raise TocsinError(f"cannot use {settings.tls_cert} and {settings.tls_key}: {failure}") from failure
+    site = web.TCPSite(runner, settings.host, settings.port, ssl_context=context, backlog=BACKLOG)
+    try:
+        await site.start()
+    except OSError as failure:
+        raise TocsinError(f"cannot listen on {settings.host}:{settings.port}: {failure.strerror}") from failure
+    return site
+
+
 def tls(settings: ServerSettings) -> ssl.SSLContext | None:
-    """The TLS context, None for plain HTTP. Raises OSError for a file that cannot be read."""
+    """The TLS context, None for plain HTTP. Raises OSError for a file that cannot be used."""
     if settings.tls_cert is None or settings.tls_key is None:
         return None
     context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)

@@ -9,20 +9,23 @@ import json
 from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime
 from functools import cache
+from typing import TYPE_CHECKING
 
 import structlog
 from aiohttp import web
-from prometheus_client import Counter
 
-from tocsin import metrics
 from tocsin.errors import BadPayload, StoreUnavailable
-from tocsin.model import Accepted
 from tocsin.web import authentication
 from tocsin.web.settings import ServerSettings
 
+if TYPE_CHECKING:
+    from prometheus_client import Counter
+
+    from tocsin.model import Accepted
+
 log = structlog.get_logger()
 
-Receive = Callable[[bytes, datetime], Awaitable[Accepted]]
+Receive = Callable[[bytes, datetime], Awaitable["Accepted"]]
 
 
 BUSY = 8
@@ -35,11 +38,10 @@ class Webhook:
     def __init__(self, settings: ServerSettings, receive: Receive) -> None:
         self._settings = settings
         self._receive = receive
-        self._in_flight = 0
+        self.in_flight = 0
         self.stopping = False
         self.calm = asyncio.Event()
         self.calm.set()
-        metrics.IN_FLIGHT.set_function(lambda: self._in_flight)
 
     async def post(self, request: web.Request) -> web.Response:
         """The handler. The body of a failure says what is wrong and repeats nothing of the payload's values."""
@@ -49,16 +51,16 @@ class Webhook:
             return response
         if self.stopping:
             return _answer(503, {"error": "shutting down"})
-        if self._in_flight + 1 >= BUSY:
+        if self.in_flight + 1 >= BUSY:
             self.calm.clear()
-        if self._in_flight >= self._settings.max_in_flight:
-            return _answer(503, {"error": f"{self._in_flight} webhooks in flight; try again"})
-        self._in_flight += 1
+        if self.in_flight >= self._settings.max_in_flight:
+            return _answer(503, {"error": f"{self.in_flight} webhooks in flight; try again"})
+        self.in_flight += 1
         try:
             return await self._store(request)
         finally:
-            self._in_flight -= 1
-            if self._in_flight < BUSY:
+            self.in_flight -= 1
+            if self.in_flight < BUSY:
                 self.calm.set()
 
     async def _store(self, request: web.Request) -> web.Response:
@@ -80,5 +82,7 @@ def _answer(status: int, body: dict[str, object]) -> web.Response:
 
 
 @cache
-def _counter(status: int) -> Counter:
+def _counter(status: int) -> "Counter":
+    from tocsin import metrics  # noqa: PLC0415 - the server listens before its metrics are loaded
+
     return metrics.WEBHOOKS.labels(str(status))

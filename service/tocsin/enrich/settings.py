@@ -1,0 +1,19 @@
+"""How long lookups may take as a whole."""
+
+from datetime import timedelta
+
+from pydantic import Field
+
+from tocsin.section import Duration, Section
+
+
+class EnrichSettings(Section):
+    """How long a message may wait for its explanation."""
+
+    deadline: Duration = Field(
+        timedelta(seconds=5),
+        description="All lookups of one webhook end by then; what is late becomes a gap in the message.",
+    )
+    plain_after: int = Field(
+        5, ge=1, description="An event whose processing failed this often is forwarded plainly, without an explanation."
+    )
