@@ -9,7 +9,7 @@ from collections.abc import Awaitable, Callable, Iterator, Sequence
 from contextlib import AsyncExitStack, contextmanager
 from datetime import UTC, datetime
 from functools import partial
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import structlog
 from aiohttp import web
@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from tocsin.model import Accepted
     from tocsin.pipeline import Pipeline
     from tocsin.settings import Settings
+    from tocsin.store.events import Event
 
 log = structlog.get_logger()
 
@@ -48,9 +49,13 @@ class Story:
         """See Pipeline.receive."""
         return await (await self._get()).receive(body, now)
 
-    async def advance(self, now: datetime) -> bool:
-        """See Pipeline.advance."""
-        return await (await self._get()).advance(now)
+    async def claim_event(self, now: datetime) -> "Event | None":
+        """See Pipeline.claim_event."""
+        return await (await self._get()).claim_event(now)
+
+    async def work_on_event(self, event: "Event", now: datetime) -> None:
+        """See Pipeline.work_on_event."""
+        await (await self._get()).work_on_event(event, now)
 
     async def observe(self) -> None:
         """Brings the gauges up to date; a store that is away leaves them as they were."""
@@ -99,8 +104,8 @@ async def _serve(boot: Boot, load: Callable[[], "Settings"]) -> None:
 
         story = Story()
         webhook = Webhook(boot.server, story.receive)
-        inbox = Worker("inbox", story.advance, lanes=EVENT_LANES, calm=webhook.calm)
-        workers = [inbox]
+        inbox = Worker("inbox", story.claim_event, story.work_on_event, lanes=EVENT_LANES, calm=webhook.calm)
+        workers: list[Worker[Any]] = [inbox]
         application = server.build(boot.server, webhook, partial(_not_ready, store, workers), story.observe)
         runner = web.AppRunner(application, access_log=None)
         await runner.setup()
@@ -123,11 +128,12 @@ async def _serve(boot: Boot, load: Callable[[], "Settings"]) -> None:
             pipeline = wiring.build_pipeline(settings, apps, store, found, outlets)
             await wiring.release(store)
             for outlet in outlets:
-                outbox = Worker(outlet.name, partial(pipeline.deliver, outlet.name), lanes=outlet.lanes)
+                claim = partial(pipeline.claim_delivery, outlet.name)
+                outbox = Worker(outlet.name, claim, pipeline.work_on_delivery, lanes=outlet.lanes)
                 workers.append(outbox)
                 running.append(tasks.create_task(outbox.run(), name=outbox.name))
-            pipeline.on_accepted = inbox.wake
-            pipeline.on_message = partial(_wake, workers[1:])
+            pipeline.inbox.hands = inbox
+            pipeline.outboxes = {worker.name: worker for worker in workers[1:]}
             story.begin(pipeline, partial(wiring.observe, store))
             keeping = wiring.keep_house(store, settings.decide, settings.store)
             background = [tasks.create_task(keeping, name="housekeeping")]
@@ -160,12 +166,7 @@ def _responsive() -> Iterator[None]:
         sys.setswitchinterval(usual)
 
 
-def _wake(workers: Sequence[Worker]) -> None:
-    for worker in workers:
-        worker.wake()
-
-
-async def _drain(workers: Sequence[Worker], tasks: Sequence[asyncio.Task[None]], within: float) -> None:
+async def _drain(workers: Sequence[Worker[Any]], tasks: Sequence[asyncio.Task[None]], within: float) -> None:
     """Lets workers finish what is due; what is still under way then is cancelled and left to the next start."""
     for worker in workers:
         worker.stop()
@@ -175,7 +176,7 @@ async def _drain(workers: Sequence[Worker], tasks: Sequence[asyncio.Task[None]],
         task.cancel()
 
 
-async def _not_ready(store: Sqlite, workers: Sequence[Worker]) -> list[str]:
+async def _not_ready(store: Sqlite, workers: Sequence[Worker[Any]]) -> list[str]:
     wrong = [f"worker {worker.name} is not running" for worker in workers if not worker.alive(datetime.now(UTC))]
     try:
         async with asyncio.timeout(2):

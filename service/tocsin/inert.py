@@ -15,6 +15,8 @@ _UNSEEN = frozenset({"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"})
 
 def text(value: str, limit: int = 200) -> str:
     """Returns `value` on one line, without control or format characters, at most `limit` code points."""
+    if value.isascii() and value.isprintable():
+        return clip(value, limit)
     shown = "".join(
         " " if char in "\n\r\t" else f"\\x{ord(char):02x}" if unicodedata.category(char) in _UNSEEN else char
         for char in value[: limit * 2]

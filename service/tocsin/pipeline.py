@@ -9,7 +9,7 @@ lease ends, or at the next start. So nothing accepted is lost, and what is told 
 """
 
 import asyncio
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Protocol
@@ -27,6 +27,7 @@ from tocsin.enrich.enricher import Enricher, gather, merge
 from tocsin.enrich.settings import EnrichSettings
 from tocsin.errors import LookupFailed, PermanentError, TemporaryError
 from tocsin.findings import Findings, Gap
+from tocsin.hands import Hands
 from tocsin.identify import IdentifySettings
 from tocsin.model import Accepted, Group, Message, NoticeReason, Priority
 from tocsin.outlet import Outlet
@@ -84,14 +85,13 @@ class Pipeline:
         outlets: Sequence[Outlet],
     ) -> None:
         self._database = database
-        self._inbox = Inbox(database)
+        self.inbox = Inbox(database, EVENT_LEASE + rules.enrich.deadline)
+        self.outboxes: Mapping[str, Hands[Delivery]] = {}
         self._rules = rules
         self._enrichers = enrichers
         self._owners = owners
         self._outlets = {outlet.name: outlet for outlet in outlets}
         self._prepared = False
-        self.on_accepted: Callable[[], object] = bool
-        self.on_message: Callable[[], object] = bool
 
     # -- receive ------------------------------------------------------------------------------------------------
 
@@ -101,18 +101,25 @@ class Pipeline:
         Raises BadPayload for what is no webhook of version 4, StoreUnavailable when it could not be stored.
         """
         accepted = Accepted(new_id(now), alertmanager.count(body))
-        await self._inbox.put((accepted.event, to_us(now), body.decode("utf-8"), accepted.alerts))
+        await self.inbox.put((accepted.event, to_us(now), body.decode("utf-8"), accepted.alerts))
         metrics.ALERTS.inc(accepted.alerts)
-        self.on_accepted()
         return accepted
 
     # -- advance ------------------------------------------------------------------------------------------------
 
     async def advance(self, now: datetime) -> bool:
         """Takes one event from the inbox to messages in the outbox. False when none was due."""
-        event = await self._database.run_lightly(events.claim, now, EVENT_LEASE + self._rules.enrich.deadline)
-        if event is None:
-            return False
+        event = await self.claim_event(now)
+        if event is not None:
+            await self.work_on_event(event, now)
+        return event is not None
+
+    async def claim_event(self, now: datetime) -> Event | None:
+        """The oldest due event, None when none is due."""
+        return await self._database.run_lightly(events.claim, now, EVENT_LEASE + self._rules.enrich.deadline)
+
+    async def work_on_event(self, event: Event, now: datetime) -> None:
+        """Explains a claimed event and settles it, whatever happens."""
         try:
             with metrics.STAGE_SECONDS.labels("advance").time():
                 await self._advance(event, now)
@@ -120,8 +127,6 @@ class Pipeline:
             await self._database.run(events.postpone, event.id, now, "another event changed the same incident")
         except Exception as failure:  # noqa: BLE001 - an event must never be lost to a mistake of ours
             await self._advance_failed(event, failure, now)
-        self.on_message()
-        return True
 
     async def _advance(self, event: Event, now: datetime) -> None:
         group = alertmanager.parse(event.body)
@@ -144,7 +149,11 @@ class Pipeline:
                 report, decision = self._assess(case, group, memory, decision, known, others, now)
             messages = self._render(report, decision)
             plans.append(Plan(_row(case, memory, report, self._rules.identify, now), decision, report, messages))
-        await self._database.run(store, event.id, plans, now)
+        room = {name: hands.free for name, hands in self.outboxes.items()}
+        for delivery in await self._database.run_lightly(store, event.id, plans, now, room, DELIVERY_LEASE):
+            self.outboxes[delivery.message.channel].give(delivery)
+        self._wake_outboxes(name for name, lanes in room.items() if not lanes)
+        await asyncio.sleep(0)  # messages first, then the log
         for plan in plans:
             metrics.DECISIONS.labels(plan.decision.action.value, plan.decision.reason.value).inc()
             tell = log.debug if plan.decision.action is Action.SKIP else log.info
@@ -160,15 +169,16 @@ class Pipeline:
 
     async def _identify(self, group: Group) -> tuple[list[Case], tuple[Gap, ...]]:
         rules = self._rules
-        known = await self._database.run_lightly(incidents.known_alerts, [alert.fingerprint for alert in group.alerts])
         owners: dict[tuple[str, str], str] = {}
         asked = set()
-        for alert in group.alerts:
-            pods = identify.pods_to_look_up([alert], rules.identify)
-            if alert.fingerprint not in known:
+        unnamed = {alert.fingerprint: identify.pods_to_look_up([alert], rules.identify) for alert in group.alerts}
+        unnamed = {fingerprint: pods for fingerprint, pods in unnamed.items() if pods}
+        known = await self._database.run_lightly(incidents.known_alerts, list(unnamed)) if unnamed else {}
+        for fingerprint, pods in unnamed.items():
+            if fingerprint not in known:
                 asked |= pods
-            elif known[alert.fingerprint].workload:
-                owners.update(dict.fromkeys(pods, known[alert.fingerprint].workload))
+            elif known[fingerprint].workload:
+                owners.update(dict.fromkeys(pods, known[fingerprint].workload))
         gaps: tuple[Gap, ...] = ()
         if asked and self._owners is not None:
             try:
@@ -271,14 +281,24 @@ class Pipeline:
         text = f"Processing failed {event.attempts} times ({error}). What Alertmanager sent:\n{_plainly(event.body)}"
         messages = [outlet.render_plain(title, text, Priority.HIGH) for outlet in self._outlets.values()]
         await self._database.run(give_up, event.id, error, messages, now)
+        self._wake_outboxes(self.outboxes)
 
     # -- deliver ------------------------------------------------------------------------------------------------
 
     async def deliver(self, channel: str, now: datetime) -> bool:
         """Sends one due message of a channel and settles it. False when none was due."""
-        delivery = await self._database.run_lightly(deliveries.claim, channel, now, DELIVERY_LEASE)
-        if delivery is None:
-            return False
+        delivery = await self.claim_delivery(channel, now)
+        if delivery is not None:
+            await self.work_on_delivery(delivery, now)
+        return delivery is not None
+
+    async def claim_delivery(self, channel: str, now: datetime) -> Delivery | None:
+        """The oldest due message of a channel, None when none is due."""
+        return await self._database.run_lightly(deliveries.claim, channel, now, DELIVERY_LEASE)
+
+    async def work_on_delivery(self, delivery: Delivery, now: datetime) -> None:
+        """Sends a claimed message and settles it, whatever happens."""
+        channel = delivery.message.channel
         try:
             with metrics.STAGE_SECONDS.labels("deliver").time():
                 await self._outlets[channel].send(delivery.message, delivery.id)
@@ -290,10 +310,9 @@ class Pipeline:
             log.exception("channel_broke", channel=channel, delivery=delivery.id)
             await self._deliver_later(delivery, TemporaryError(f"internal error ({type(failure).__name__})"), now)
         else:
-            await self._database.run(deliveries.settle_sent, delivery, now)
+            await self._database.run_lightly(deliveries.settle_sent, delivery, now)
             metrics.DELIVERIES.labels(channel, "sent").inc()
             log.info("sent", channel=channel, delivery=delivery.id, incident=delivery.incident_id)
-        return True
 
     async def _deliver_later(self, delivery: Delivery, failure: TemporaryError, now: datetime) -> None:
         channel = delivery.message.channel
@@ -316,7 +335,11 @@ class Pipeline:
         log.error("delivery_dead", channel=channel, delivery=delivery.id, error=error)
         others = [outlet for name, outlet in self._outlets.items() if name != channel]
         await self._database.run(bury, delivery, error, others, now)
-        self.on_message()
+        self._wake_outboxes(self.outboxes)
+
+    def _wake_outboxes(self, channels: Iterable[str]) -> None:
+        for channel in channels:
+            self.outboxes[channel].wake()
 
 
 def _plainly(body: str) -> str:

@@ -1,6 +1,6 @@
 """What the story writes in one transaction: the outcome of an event, and the end of a message."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from functools import cache
@@ -42,10 +42,13 @@ def recall(
     return incidents.recall(tx, keys), {pair: incidents.elsewhere(tx, *pair) for pair in domains}
 
 
-def store(tx: Transaction, event_id: str, plans: Sequence[Plan], now: datetime) -> None:
+def store(
+    tx: Transaction, event_id: str, plans: Sequence[Plan], now: datetime, room: Mapping[str, int], lease: timedelta
+) -> list[Delivery]:
     """Writes incidents, notices and deliveries, and settles the event.
 
-    Raises Overtaken, writing nothing, when an incident changed since it was recalled.
+    `room` is how many deliveries of each channel could leave at once; as many, the oldest that are due, are claimed
+    for `lease` and returned. Raises Overtaken, writing nothing, when an incident changed since it was recalled.
     """
     for plan in plans:
         if plan.row.version == 0 and plan.decision.action is Action.SKIP:
@@ -58,6 +61,16 @@ def store(tx: Transaction, event_id: str, plans: Sequence[Plan], now: datetime) 
         for message in plan.messages:
             deliveries.insert(tx, new_id(now), notice_id, plan.row.id, message, now)
     events.finish(tx, event_id)
+    addressed = {message.channel for plan in plans for message in plan.messages}
+    return [delivery for channel in addressed for delivery in _claim(tx, channel, now, room.get(channel, 0), lease)]
+
+
+def _claim(tx: Transaction, channel: str, now: datetime, most: int, lease: timedelta) -> Iterator[Delivery]:
+    for _ in range(most):
+        delivery = deliveries.claim(tx, channel, now, lease)
+        if delivery is None:
+            return
+        yield delivery
 
 
 def give_up(tx: Transaction, event_id: str, error: str, messages: Sequence[Message], now: datetime) -> None:

@@ -1,93 +1,130 @@
-"""Runs steps until told to stop, then drains. Knows nothing of alerts.
+"""Claims a due row, works on it, and again, until told to stop; then drains. Knows nothing of alerts.
 
-A step claims one due row, does what is to be done, settles the row, and says whether there was one. Anything that
-a step lets escape is logged and tried again after a pause: a worker ends only when it is told to.
+Anything that claiming or working lets escape is logged and tried again after a pause: a worker ends only when it is
+told to.
 """
 
 import asyncio
 import contextlib
+from collections import deque
 from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime, timedelta
+from typing import Generic, TypeVar
 
 import structlog
 
 log = structlog.get_logger()
 
 STUCK_AFTER = timedelta(minutes=5)
-"""A worker that has not begun a step for this long is reported as not running."""
+"""A worker that has not looked for work for this long is reported as not running."""
 
 HOLD_WITHIN = 0.5
-"""Seconds a step gives way to other work."""
+"""Seconds that claiming gives way to other work."""
 
-Step = Callable[[datetime], Awaitable[bool]]
+T = TypeVar("T")
 
 
-class Worker:
-    """`lanes` steps at a time; looks for due rows every `idle_every`, or at once when woken.
+class Worker(Generic[T]):
+    """`lanes` rows at a time; looks for due rows every `idle_every`, or at once when woken.
 
-    While `calm` is not set each step waits for it, at most HOLD_WITHIN: other work of the process goes first.
+    `claim` returns a row, or None when none is due; `work` settles it. While `calm` is not set each claim waits for
+    it, at most HOLD_WITHIN: other work of the process goes first.
     """
 
     def __init__(
         self,
         name: str,
-        step: Step,
+        claim: Callable[[datetime], Awaitable[T | None]],
+        work: Callable[[T, datetime], Awaitable[object]],
         *,
         lanes: int,
         idle_every: timedelta = timedelta(seconds=1),
         calm: asyncio.Event | None = None,
     ) -> None:
         self.name = name
-        self._calm = calm
         self.last_step_at: datetime | None = None
-        self._step = step
+        self._claim = claim
+        self._work = work
         self._lanes = lanes
         self._idle = idle_every.total_seconds()
-        self._news = asyncio.Event()
+        self._calm = calm
+        self._given: deque[T] = deque()
+        self._waiting: deque[asyncio.Future[None]] = deque()
+        self._news = False
         self._stopping = False
 
+    @property
+    def free(self) -> int:
+        """How many rows could be given now and be worked on at once."""
+        if self._stopping or (self._calm is not None and not self._calm.is_set()):
+            return 0
+        return max(len(self._waiting) - len(self._given), 0)
+
+    def give(self, row: T) -> None:
+        """Hands over a row that whoever stored it has claimed in the same transaction."""
+        self._given.append(row)
+        self.wake()
+
     def wake(self) -> None:
-        """Says that a row may be due now."""
-        self._news.set()
+        """Says that a row may be due now. One lane looks; when it finds a row, it wakes another."""
+        while self._waiting:
+            lane = self._waiting.popleft()
+            if not lane.done():
+                lane.set_result(None)
+                return
+        self._news = True
 
     def stop(self) -> None:
         """Asks the worker to end once nothing is due; whoever runs it sets the limit."""
         self._stopping = True
-        self._news.set()
+        for _ in range(self._lanes):
+            self.wake()
 
     def alive(self, now: datetime) -> bool:
-        """Whether a lane looked for work lately; a step may take minutes, so this is generous."""
+        """Whether a lane looked for work lately; working on a row may take minutes, so this is generous."""
         return self.last_step_at is not None and now - self.last_step_at < STUCK_AFTER
 
     async def run(self) -> None:
         """Works until `stop` was called and nothing is due any more."""
         async with asyncio.TaskGroup() as lanes:
-            for _ in range(self._lanes):
-                lanes.create_task(self._lane())
+            for number in range(self._lanes):
+                # One lane looks now and then for what has become due; the others follow when it finds something.
+                lanes.create_task(self._lane(self._idle if number == 0 else None))
 
-    async def _lane(self) -> None:
+    async def _lane(self, idle: float | None) -> None:
         while True:
-            self._news.clear()
-            if await self._one():
-                continue
+            self.last_step_at = datetime.now(UTC)
+            try:
+                row = await self._next()
+                if row is not None:
+                    await self._work(row, datetime.now(UTC))
+                    continue
+            except Exception as failure:
+                log.error("step_failed", worker=self.name, error=str(failure), exc_info=True)
+                await asyncio.sleep(min(self._idle, 1.0))
             if self._stopping:
                 return
-            try:
-                async with asyncio.timeout(self._idle):
-                    await self._news.wait()
-            except TimeoutError:
-                continue
+            if not self._news:
+                await self._wait(idle)
 
-    async def _one(self) -> bool:
+    async def _next(self) -> T | None:
+        if self._given:
+            return self._given.popleft()
+        self._news = False
         if self._calm is not None and not self._calm.is_set():
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(HOLD_WITHIN):
                     await self._calm.wait()
-        now = datetime.now(UTC)
-        self.last_step_at = now
-        try:
-            return await self._step(now)
-        except Exception as failure:
-            log.error("step_failed", worker=self.name, error=str(failure), exc_info=True)
-            await asyncio.sleep(min(self._idle, 1.0))
-            return False
+        row = await self._claim(datetime.now(UTC))
+        if row is not None:
+            self.wake()
+        return row
+
+    async def _wait(self, seconds: float | None) -> None:
+        woken: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._waiting.append(woken)
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(seconds):
+                await woken
+        if woken in self._waiting:
+            self._waiting.remove(woken)

@@ -40,7 +40,10 @@ class Database(Protocol):
     async def run_lightly(
         self, step: Callable[Concatenate[Transaction, P], T], /, *args: P.args, **kwargs: P.kwargs
     ) -> T:
-        """Like `run`, for steps whose loss in a power cut is harmless (claims): their commit may skip the flush."""
+        """Like `run`, but the commit may skip the flush: for steps that a power cut may undo without harm.
+
+        What it undoes is done again (a claim, an explanation) or told again (a delivery); a later `run` flushes it.
+        """
         ...
 
 

@@ -20,18 +20,24 @@ class Event:
 Arrived = tuple[str, int, str, int]
 """Identity, instant in microseconds, body and number of alerts of a webhook that was not stored yet."""
 
+MICROSECOND = timedelta(microseconds=1)
+
 ROWS = 100
 """Webhooks in one statement; five parameters each, of which an old SQLite takes 999."""
 
 
-def insert(tx: Transaction, arrived: Sequence[Arrived]) -> None:
-    """Stores accepted webhooks, many in one statement: a statement costs more than a row."""
+def insert(tx: Transaction, arrived: Sequence[Arrived], lease: timedelta | None = None) -> None:
+    """Stores accepted webhooks, many in one statement: a statement costs more than a row.
+
+    With a lease they are claimed at once, by whoever stores them.
+    """
+    state, attempts, later = ("due", 0, 0) if lease is None else ("claimed", 1, lease // MICROSECOND)
     for start in range(0, len(arrived), ROWS):
         rows = arrived[start : start + ROWS]
-        values = ", ".join(["(?, ?, ?, ?, 'due', ?)"] * len(rows))
+        values = ", ".join([f"(?, ?, ?, ?, '{state}', ?, {attempts})"] * len(rows))
         tx.execute(
-            f"INSERT INTO event (id, received_at, body, alerts, state, due_at) VALUES {values}",
-            [value for event_id, at, body, alerts in rows for value in (event_id, at, body, alerts, at)],
+            f"INSERT INTO event (id, received_at, body, alerts, state, due_at, attempts) VALUES {values}",
+            [value for event_id, at, body, alerts in rows for value in (event_id, at, body, alerts, at + later)],
         )
 
 

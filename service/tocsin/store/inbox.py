@@ -1,11 +1,13 @@
 """The way in: webhooks that arrive while a commit is under way share the next one."""
 
 import asyncio
+from datetime import timedelta
 
 from tocsin.errors import StoreUnavailable
+from tocsin.hands import NOBODY, Hands
 from tocsin.store import events
-from tocsin.store.database import Database
-from tocsin.store.events import Arrived
+from tocsin.store.database import Database, Transaction, from_us
+from tocsin.store.events import Arrived, Event
 
 COMMIT_WITHIN = 8.0
 """Seconds. Alertmanager gives a flush at least 10 s; an answer of 503 in time is better than none."""
@@ -19,10 +21,15 @@ class _Batch:
 
 
 class Inbox:
-    """Whoever comes first after a commit began leads the next batch; the others join it and wait."""
+    """Whoever comes first after a commit began leads the next batch; the others join it and wait.
 
-    def __init__(self, database: Database) -> None:
+    What `hands` are free for is claimed, for `lease`, by the transaction that stores it, and given to them.
+    """
+
+    def __init__(self, database: Database, lease: timedelta) -> None:
+        self.hands: Hands[Event] = NOBODY
         self._database = database
+        self._lease = lease
         self._open: _Batch | None = None
         self._committing = asyncio.Lock()
 
@@ -31,7 +38,7 @@ class Inbox:
         batch = self._open
         if batch is not None:
             batch.arrived.append(arrived)
-            settled = asyncio.get_running_loop().create_future()
+            settled: asyncio.Future[None] = asyncio.get_running_loop().create_future()
             batch.followers.append(settled)
             await settled
         else:
@@ -46,8 +53,11 @@ class Inbox:
         try:
             async with asyncio.timeout(COMMIT_WITHIN), self._committing:
                 self._open = None
-                await self._database.run(events.insert, batch.arrived)
+                free = self.hands.free
+                given, rest = batch.arrived[:free], batch.arrived[free:]
+                await self._database.run(self._store, given, rest)
             batch.failure = None
+            self._hand_over(given, rest)
         except TimeoutError:
             batch.failure = StoreUnavailable(f"the store did not commit within {COMMIT_WITHIN:g} s")
         except StoreUnavailable as failure:
@@ -58,3 +68,13 @@ class Inbox:
             for settled in batch.followers:
                 if not settled.done():  # whoever waited may have gone
                     settled.set_result(None)
+
+    def _store(self, tx: Transaction, given: list[Arrived], rest: list[Arrived]) -> None:
+        events.insert(tx, given, self._lease)
+        events.insert(tx, rest)
+
+    def _hand_over(self, given: list[Arrived], rest: list[Arrived]) -> None:
+        for event_id, at, body, _ in given:
+            self.hands.give(Event(event_id, from_us(at), body, attempts=1))
+        if rest:
+            self.hands.wake()

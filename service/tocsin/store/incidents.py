@@ -164,7 +164,7 @@ def close_quiet(tx: Transaction, now: datetime, settings: DecideSettings) -> int
     """Closes incidents that have been quiet for long enough, or that Alertmanager no longer speaks of."""
     return tx.execute(
         "UPDATE incident SET state = 'closed', version = version + 1"
-        " WHERE (state = 'quiet' AND last_at <= ?) OR (state = 'firing' AND last_at <= ?)",
+        " WHERE state <> 'closed' AND ((state = 'quiet' AND last_at <= ?) OR (state = 'firing' AND last_at <= ?))",
         (to_us(now - settings.quiet_after), to_us(now - settings.lost_after)),
     ).rowcount
 

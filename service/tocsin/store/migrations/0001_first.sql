@@ -34,7 +34,7 @@ CREATE TABLE incident (
 );
 CREATE UNIQUE INDEX incident_open ON incident (key) WHERE state <> 'closed';
 CREATE INDEX incident_domain ON incident (cluster, domain) WHERE state <> 'closed' AND domain <> '';
-CREATE INDEX incident_last ON incident (state, last_at);
+CREATE INDEX incident_closed ON incident (last_at) WHERE state = 'closed';
 
 CREATE TABLE alert (
     incident_id TEXT NOT NULL,
@@ -73,7 +73,6 @@ CREATE TABLE delivery (
 );
 CREATE INDEX delivery_due ON delivery (channel, due_at) WHERE state IN ('due', 'claimed');
 CREATE INDEX delivery_incident ON delivery (incident_id);
-CREATE INDEX delivery_settled ON delivery (settled_at) WHERE state IN ('sent', 'dead');
 
 CREATE TABLE channel (
     name TEXT PRIMARY KEY,
