@@ -25,11 +25,12 @@ demo: venv  ## a simulated cluster, real Prometheus and Alertmanager, and the me
 	@.ci/setup/servers || true
 	@exec $(BIN)/tocsin demo
 
-check: venv  ## formatting, lint, types, import contracts, repository rules
+check: venv  ## formatting, lint, types, import contracts, Dockerfile, repository rules
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+	$(BIN)/hadolint Dockerfile
 	$(BIN)/pytest --quiet tests/unit/test_repository.py
 
 format: venv  ## format the code and apply the safe fixes

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 from tocsin.apps_file import load as load_apps
 from tocsin.channels import Connected, connect
@@ -104,7 +105,7 @@ def _repository(settings: Settings) -> Repository | None:
     if gitops.git is not None:
         from tocsin.gitops.git import GitRepository  # noqa: PLC0415 - only what is configured is loaded
 
-        return GitRepository(gitops.git, gitops.path_templates)
+        return GitRepository(gitops.git, gitops.path_templates, Path(settings.store.path).parent)
     if gitops.github is not None:
         from tocsin.gitops.github import GitHubRepository  # noqa: PLC0415
 

@@ -7,11 +7,11 @@ import pytest
 import yaml
 from hypothesis import given
 from hypothesis import strategies as st
-from pydantic import BaseModel
+from pydantic import BaseModel, BeforeValidator
 
 from tocsin.errors import ConfigurationError
 from tocsin.reference import example
-from tocsin.section import format_duration, parse_duration
+from tocsin.section import Section, format_duration, parse_duration
 from tocsin.settings import Settings, load, redacted
 
 REPOSITORY = Path(__file__).parents[2]
@@ -92,9 +92,25 @@ def test_durations_survive(value: timedelta) -> None:
     assert parse_duration(format_duration(value)) == value
 
 
+def sections(model: type[Section] = Section) -> set[type[Section]]:
+    return {model}.union(*map(sections, model.__subclasses__()))
+
+
+def test_every_duration_is_written_as_the_example_writes_it() -> None:
+    durations = [
+        (section, name, field)
+        for section in sections()
+        for name, field in section.model_fields.items()
+        if field.annotation is timedelta
+    ]
+    assert {"refresh_every", "repeat_after", "timeout"} <= {name for _, name, _ in durations}
+    for section, name, field in durations:
+        assert any(isinstance(mark, BeforeValidator) for mark in field.metadata), f"{section.__name__}.{name}"
+
+
 def test_the_committed_example_is_what_the_settings_say() -> None:
     committed = (REPOSITORY / "config" / "tocsin.yaml").read_text()
-    assert committed == example(), "run: make config"
+    assert committed == example(), "run: tocsin schema --example > config/tocsin.yaml"
     assert load(REPOSITORY / "config" / "tocsin.yaml", {}) == load(None, {})
 
 

@@ -39,13 +39,13 @@ _LOG: Final = (
 
 
 class GitRepository:
-    """Reads everything with git; nothing is checked out. See `Repository` for the methods."""
+    """Reads everything with git; nothing is checked out. See `Repository` for the methods, `Mirror` for `beside`."""
 
     source = "git"
 
-    def __init__(self, settings: GitSettings, path_templates: Sequence[str]) -> None:
+    def __init__(self, settings: GitSettings, path_templates: Sequence[str], beside: Path = Path()) -> None:
         self._path_templates = path_templates
-        self._mirror = Mirror(settings) if settings.url is not None else None
+        self._mirror = Mirror(settings, beside) if settings.url is not None else None
         self._git = self._mirror.git if self._mirror else Git(settings.path or Path(), settings)
         self._head = BRANCH if self._mirror else f"refs/heads/{settings.branch}" if settings.branch else "HEAD"
         self._web_url = settings.web_url.rstrip("/") or _github_page(settings.url or "")

@@ -16,11 +16,11 @@ _FETCHED: Final = "fetched"
 
 
 class Mirror:
-    """Keeps `directory`/mirror.git up to date with the remote named in the settings."""
+    """Keeps a mirror of the remote named in the settings up to date; without a place of its own it lies in `beside`."""
 
-    def __init__(self, settings: GitSettings) -> None:
+    def __init__(self, settings: GitSettings, beside: Path) -> None:
         self._settings = settings
-        self._place = settings.data_directory / "mirror.git"
+        self._place = (settings.data_directory or beside / "gitops") / "mirror.git"
         self.git = Git(self._place, settings)
 
     async def fetch(self) -> None:
@@ -41,7 +41,7 @@ class Mirror:
             await self._fetch_into(git)
             await asyncio.to_thread(_replace, fresh, self._place)
         except OSError as failure:
-            raise LookupFailed(f"cannot write {self._settings.data_directory}: {failure.strerror}") from failure
+            raise LookupFailed(f"cannot write {self._place.parent}: {failure.strerror}") from failure
         finally:
             await asyncio.to_thread(shutil.rmtree, fresh, ignore_errors=True)
 

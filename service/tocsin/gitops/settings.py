@@ -8,7 +8,7 @@ from urllib.parse import urlsplit
 from pydantic import AfterValidator, Field, SecretStr, model_validator
 
 from tocsin.gitops.template import compiled
-from tocsin.section import Section
+from tocsin.section import Duration, Section
 
 
 def _usable_template(value: str) -> str:
@@ -36,10 +36,10 @@ class GitSettings(Section):
         default=None,
         description="Branch that the cluster is built from. Default: the one that HEAD of the repository points to.",
     )
-    data_directory: Path = Field(
-        default=Path("/var/lib/tocsin/git"),
+    data_directory: Path | None = Field(
+        default=None,
         description="Directory of the bare mirror of `url`; 50 to 500 MiB for a usual repository. It may be lost: it "
-        "is cloned again. Default: beside the database.",
+        "is cloned again. Default: `gitops` beside the database.",
     )
     username: str = Field(
         default="x-access-token",
@@ -56,17 +56,17 @@ class GitSettings(Section):
         default=None,
         description="known_hosts file for ssh; a host not in it is refused. Default: none, ssh then uses its own.",
     )
-    refresh_every: timedelta = Field(
+    refresh_every: Duration = Field(
         default=timedelta(minutes=5),
         ge=timedelta(seconds=5),
         description="How often to fetch, in the background. Default 5 min: Flux reconciles a repository as often.",
     )
-    fetch_timeout: timedelta = Field(
+    fetch_timeout: Duration = Field(
         default=timedelta(minutes=5),
         gt=timedelta(0),
         description="Longest time of one clone or fetch. Default 5 min: a first clone of a large repository.",
     )
-    command_timeout: timedelta = Field(
+    command_timeout: Duration = Field(
         default=timedelta(seconds=10),
         gt=timedelta(0),
         description="Longest time of one local git command. Default 10 s: usual are 5 to 50 ms; the deadline of the "
@@ -120,19 +120,19 @@ class GitHubSettings(Section):
         pattern=r"^https?://",
         description="Address of the API. Default: github.com; GitHub Enterprise Server has https://HOST/api/v3.",
     )
-    refresh_every: timedelta = Field(
+    refresh_every: Duration = Field(
         default=timedelta(minutes=5),
         ge=timedelta(seconds=5),
         description="How often to look for a new commit, in the background. Default 5 min: an unchanged branch costs "
         "no rate limit, a new commit one archive.",
     )
-    request_timeout: timedelta = Field(
+    request_timeout: Duration = Field(
         default=timedelta(seconds=10),
         gt=timedelta(0),
         description="Longest time of one request; then its connection is given up. Default 10 s: usual are 50 to "
         "300 ms.",
     )
-    archive_timeout: timedelta = Field(
+    archive_timeout: Duration = Field(
         default=timedelta(minutes=2),
         gt=timedelta(0),
         description="Longest time to fetch the archive of one commit. Default 2 min.",
