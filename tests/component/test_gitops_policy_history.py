@@ -1,5 +1,6 @@
 """From an inquiry to the policy facts, over a real repository."""
 
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 
@@ -63,6 +64,15 @@ async def test_a_named_destination_and_one_that_nothing_lets_through(tmp_path: P
     facts = await look(await fresh(tmp_path), inquiry(PASTE, API))
     assert facts.policies[0].allows == {API.name: "toFQDNs api.example.com:443"}
     assert facts.policies[0].named == (API.name,)
+
+
+async def test_a_volume_names_nothing_and_is_told_what_lets_everything_through(tmp_path: Path) -> None:
+    repo = gitops_repos.recyclarr(tmp_path)
+    volume = replace(inquiry(), kinds=frozenset({Kind.VOLUME}))
+    facts = await look(await fresh(tmp_path), volume)
+    assert list(facts.policies[0].allows.values()) == ["world:443"]
+    repo.commit("Close", {POLICY_FILE: gitops_repos.policy("recyclarr-allow", FQDN, app="recyclarr")})
+    assert (await look(await fresh(tmp_path), volume)).policies[0].allows == {}
 
 
 async def test_a_clusterwide_policy_is_listed_but_not_primary_and_its_denial_counts(tmp_path: Path) -> None:

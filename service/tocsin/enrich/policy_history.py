@@ -18,6 +18,8 @@ MAX_HISTORIES: Final = 3
 MAX_CHANGES: Final = 5
 MAX_RELEASES: Final = 3
 RELEASED_WITHIN: Final = timedelta(days=14)
+ANYWHERE: Final = Destination("*", "*", "*", "*")
+"""Any name outside."""
 HISTORY_WITHIN: Final = timedelta(seconds=4)
 
 
@@ -51,7 +53,7 @@ class PolicyHistory:
         histories, releases, gaps = await self._history(snapshot, selected, inquiry)
         facts = PolicyFacts(
             policies=tuple(
-                _match(one, selected, inquiry.destinations, primary=one is _primary(selected), histories=histories)
+                _match(one, selected, _reaching(inquiry), primary=one is _primary(selected), histories=histories)
                 for one in selected[:MAX_POLICIES]
             ),
             releases=releases,
@@ -85,6 +87,11 @@ class PolicyHistory:
             return f"timed out after {self._history_within.total_seconds():g} s"
         except LookupFailed as failure:
             return str(failure)
+
+
+def _reaching(inquiry: Inquiry) -> tuple[Destination, ...]:
+    """What is asked of each policy: the names; of a volume, which names none, whether it lets everything through."""
+    return (*inquiry.destinations, *((ANYWHERE,) if Kind.VOLUME in inquiry.kinds else ()))
 
 
 def _primary(selected: Sequence[Selected]) -> Selected | None:
