@@ -104,7 +104,7 @@ async def _serve(boot: Boot, load: Callable[[], "Settings"]) -> None:
 
         story = Story()
         webhook = Webhook(boot.server, story.receive)
-        inbox = Worker("inbox", story.claim_event, story.work_on_event, lanes=EVENT_LANES, calm=webhook.calm)
+        inbox = Worker("inbox", story.claim_event, story.work_on_event, lanes=EVENT_LANES, calm=webhook.rush.calm)
         workers: list[Worker[Any]] = [inbox]
         application = server.build(boot.server, webhook, partial(_not_ready, store, workers), story.observe)
         runner = web.AppRunner(application, access_log=None)

@@ -1,6 +1,7 @@
 """The alerts of one webhook, grouped into the incidents they belong to. Pure."""
 
-from collections.abc import Mapping
+from collections import defaultdict
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
 
@@ -55,46 +56,43 @@ def sort_out(
     identifying: IdentifySettings,
     naming: DestinationSettings,
 ) -> list[Case]:
-    """Groups by incident, in the order in which the incidents first appear."""
-    cases: dict[tuple[str, ...], Case] = {}
+    """Groups by incident, in the order in which the incidents first appear. A group may hold tens of thousands."""
+    first: dict[tuple[str, ...], tuple[Kind, Subject]] = {}
+    alerts: defaultdict[tuple[str, ...], list[Alert]] = defaultdict(list)
+    pods: defaultdict[tuple[str, ...], dict[str, None]] = defaultdict(dict)
+    names: defaultdict[tuple[str, ...], dict[Destination, None]] = defaultdict(dict)
     for alert in group.alerts:
         kind = identify.kind_of(alert, identifying)
         subject = identify.subject_of(alert, owners, identifying)
         raw = identify.destination_of(alert, identifying) if kind is Kind.NOVEL else None
         asked = destination.normalise(raw, naming) if raw else None
         key = identify.incident_key(kind, subject, asked, alert)
-        case = cases.get(key)
-        if case is None:
-            cases[key] = Case(key, kind, subject, (asked,) if asked else (), (alert,))
-            continue
-        pods = tuple(dict.fromkeys(case.subject.pods + subject.pods))
-        names = tuple(dict.fromkeys(case.destinations + ((asked,) if asked else ())))
-        cases[key] = replace(
-            case,
-            subject=replace(case.subject, pods=pods),
-            destinations=names,
-            alerts=(*case.alerts, alert),
-        )
-    return list(cases.values())
+        first.setdefault(key, (kind, subject))
+        alerts[key].append(alert)
+        pods[key].update(dict.fromkeys(subject.pods))
+        if asked:
+            names[key][asked] = None
+    return [
+        Case(key, kind, replace(subject, pods=tuple(pods[key])), tuple(names[key]), tuple(alerts[key]))
+        for key, (kind, subject) in first.items()
+    ]
 
 
-def inquiries(cases: list[Case], now: datetime) -> dict[tuple[str, str | None, str | None], Inquiry]:
+def inquiries(cases: Iterable[Case], now: datetime) -> dict[tuple[str, str | None, str | None], Inquiry]:
     """One inquiry a subject, about everything that its cases name."""
-    grouped: dict[tuple[str, str | None, str | None], Inquiry] = {}
+    together: defaultdict[tuple[str, str | None, str | None], list[Case]] = defaultdict(list)
     for case in cases:
-        who = subject_key(case)
-        known = grouped.get(who)
-        if known is None:
-            grouped[who] = Inquiry(case.subject, frozenset({case.kind}), case.destinations, case.started_at, now)
-            continue
-        grouped[who] = Inquiry(
-            replace(known.subject, pods=tuple(dict.fromkeys(known.subject.pods + case.subject.pods))),
-            known.kinds | {case.kind},
-            tuple(dict.fromkeys(known.destinations + case.destinations)),
-            min(known.started_at, case.started_at),
+        together[subject_key(case)].append(case)
+    return {
+        who: Inquiry(
+            replace(found[0].subject, pods=tuple(dict.fromkeys(pod for case in found for pod in case.subject.pods))),
+            frozenset(case.kind for case in found),
+            tuple(dict.fromkeys(each for case in found for each in case.destinations)),
+            min(case.started_at for case in found),
             now,
         )
-    return grouped
+        for who, found in together.items()
+    }
 
 
 def subject_key(case: Case) -> tuple[str, str | None, str | None]:

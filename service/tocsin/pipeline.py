@@ -12,6 +12,7 @@ import asyncio
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import partial
 from typing import Protocol
 
 import structlog
@@ -47,6 +48,8 @@ log = structlog.get_logger()
 EVENT_LEASE = timedelta(minutes=2)
 DELIVERY_LEASE = timedelta(minutes=2)
 PLAIN_ALERTS = 10
+MANY_ALERTS = 100
+"""Alerts of one webhook that may be sorted out at a stretch: others want an answer meanwhile."""
 OWNERS_SHARE = 0.4
 """Part of the enrichment deadline that finding the owners of pods may use up."""
 
@@ -92,6 +95,7 @@ class Pipeline:
         self._owners = owners
         self._outlets = {outlet.name: outlet for outlet in outlets}
         self._prepared = False
+        self._preparing = asyncio.Lock()
 
     # -- receive ------------------------------------------------------------------------------------------------
 
@@ -187,10 +191,12 @@ class Pipeline:
             except (LookupFailed, TimeoutError) as failure:
                 reason = str(failure) or "timed out"
                 gaps = (Gap("Prometheus", reason, ("the pod's owner",)),)
-        if not self._prepared:
-            await asyncio.to_thread(destination.prepare)
-            self._prepared = True
-        return cases.sort_out(group, owners, rules.identify, rules.destination), gaps
+        async with self._preparing:
+            if not self._prepared:
+                await asyncio.to_thread(destination.prepare)
+                self._prepared = True
+        sort_out = partial(cases.sort_out, group, owners, rules.identify, rules.destination)
+        return sort_out() if len(group.alerts) <= MANY_ALERTS else await asyncio.to_thread(sort_out), gaps
 
     def _decide(
         self,
@@ -209,7 +215,13 @@ class Pipeline:
         inquiries = cases.inquiries(found, now)
         left = timedelta(seconds=max(deadline_at - asyncio.get_running_loop().time(), 0.05))
         with metrics.STAGE_SECONDS.labels("enrich").time():
-            answers = await asyncio.gather(*(gather(self._enrichers, inquiry, left) for inquiry in inquiries.values()))
+            async with asyncio.TaskGroup() as group:
+                asked = []
+                for inquiry in inquiries.values():
+                    asked.append(group.create_task(gather(self._enrichers, inquiry, left)))
+                    if len(asked) % MANY_ALERTS == 0:
+                        await asyncio.sleep(0)
+        answers = [task.result() for task in asked]
         for gap in (gap for answer in answers for gap in answer.gaps):
             metrics.GAPS.labels(gap.source).inc()
         return dict(zip(inquiries, answers, strict=True))

@@ -43,11 +43,7 @@ def build(settings: ServerSettings, webhook: Webhook, not_ready: Ready, observe:
 
 async def listen(settings: ServerSettings, runner: web.AppRunner) -> web.TCPSite:
     """Listens as configured. Raises TocsinError where the address or the certificate cannot be used."""
-    try:
-        context = tls(settings)
-    except OSError as failure:  # ssl.SSLError is one
-        raise TocsinError(f"cannot use {settings.tls_cert} and {settings.tls_key}: {failure}") from failure
-    site = web.TCPSite(runner, settings.host, settings.port, ssl_context=context, backlog=BACKLOG)
+    site = web.TCPSite(runner, settings.host, settings.port, ssl_context=tls(settings), backlog=BACKLOG)
     try:
         await site.start()
     except OSError as failure:
@@ -56,9 +52,12 @@ async def listen(settings: ServerSettings, runner: web.AppRunner) -> web.TCPSite
 
 
 def tls(settings: ServerSettings) -> ssl.SSLContext | None:
-    """The TLS context, None for plain HTTP. Raises OSError for a file that cannot be used."""
+    """The TLS context, None for plain HTTP. Raises TocsinError for files that cannot be used."""
     if settings.tls_cert is None or settings.tls_key is None:
         return None
     context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
-    context.load_cert_chain(settings.tls_cert, settings.tls_key)
+    try:
+        context.load_cert_chain(settings.tls_cert, settings.tls_key, password="")  # None would ask on the terminal
+    except OSError as failure:  # ssl.SSLError is one
+        raise TocsinError(f"cannot use {settings.tls_cert} and {settings.tls_key}: {failure}") from failure
     return context

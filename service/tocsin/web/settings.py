@@ -15,10 +15,12 @@ class ServerSettings(Section):
     port: int = Field(8080, ge=0, le=65535, description="Port to listen on; 0 takes a free one and logs it.")
     tls_cert: Path | None = Field(None, description="PEM certificate chain; with tls_key, the server speaks TLS only.")
     tls_key: Path | None = Field(None, description="PEM private key of tls_cert.")
-    bearer: SecretStr | None = Field(None, description="Token that Alertmanager sends as `Authorization: Bearer`.")
+    bearer: SecretStr | None = Field(
+        None, min_length=1, description="Token that Alertmanager sends as `Authorization: Bearer`."
+    )
     bearer_file: Path | None = Field(None, description="File that holds `bearer`.")
     username: str = Field("", description="User for basic authentication, together with `password`.")
-    password: SecretStr | None = Field(None, description="Password for basic authentication.")
+    password: SecretStr | None = Field(None, min_length=1, description="Password for basic authentication.")
     password_file: Path | None = Field(None, description="File that holds `password`.")
     max_body: int = Field(
         64 * 1024 * 1024,

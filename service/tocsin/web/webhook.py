@@ -6,6 +6,7 @@ Alertmanager retries 5xx and transport errors, and drops a payload answered 4xx 
 
 import asyncio
 import json
+import resource
 from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime
 from functools import cache
@@ -13,7 +14,9 @@ from typing import TYPE_CHECKING
 
 import structlog
 from aiohttp import web
+from aiohttp.http_exceptions import HttpProcessingError
 
+from tocsin import inert
 from tocsin.errors import BadPayload, StoreUnavailable
 from tocsin.web import authentication
 from tocsin.web.settings import ServerSettings
@@ -28,20 +31,47 @@ log = structlog.get_logger()
 Receive = Callable[[bytes, datetime], Awaitable["Accepted"]]
 
 
-BUSY = 8
-"""Webhooks in flight from which on storing them goes before explaining them."""
+READ_WITHIN = 10.0
+"""Seconds for a body to arrive. Alertmanager gives a flush about as long; a sender that is gone must free its place."""
+
+CLOSE_TOGETHER = 0.02
+"""Seconds between two webhooks below which there is a rush: storing them goes before explaining them."""
+
+
+class Rush:
+    """Tells when webhooks come close together; `calm` is set while they do not."""
+
+    def __init__(self) -> None:
+        self.calm = asyncio.Event()
+        self.calm.set()
+        self._last = -CLOSE_TOGETHER
+
+    def arrived(self) -> None:
+        """Takes note of a webhook."""
+        loop = asyncio.get_running_loop()
+        before, self._last = self._last, loop.time()
+        if self._last - before < CLOSE_TOGETHER and self.calm.is_set():
+            self.calm.clear()
+            loop.call_later(CLOSE_TOGETHER, self._look, loop)
+
+    def _look(self, loop: asyncio.AbstractEventLoop) -> None:
+        left = self._last + CLOSE_TOGETHER - loop.time()
+        if left > 0:
+            loop.call_later(left, self._look, loop)
+        else:
+            self.calm.set()
 
 
 class Webhook:
-    """Answers one POST: authenticated, bounded, stored, 200. `calm` is set while few are in flight."""
+    """Answers one POST: authenticated, bounded, stored, 200."""
 
     def __init__(self, settings: ServerSettings, receive: Receive) -> None:
         self._settings = settings
         self._receive = receive
+        self._most = most_in_flight(settings.max_in_flight)
         self.in_flight = 0
         self.stopping = False
-        self.calm = asyncio.Event()
-        self.calm.set()
+        self.rush = Rush()
 
     async def post(self, request: web.Request) -> web.Response:
         """The handler. The body of a failure says what is wrong and repeats nothing of the payload's values."""
@@ -51,21 +81,18 @@ class Webhook:
             return response
         if self.stopping:
             return _answer(503, {"error": "shutting down"})
-        if self.in_flight + 1 >= BUSY:
-            self.calm.clear()
-        if self.in_flight >= self._settings.max_in_flight:
+        if self.in_flight >= self._most:
             return _answer(503, {"error": f"{self.in_flight} webhooks in flight; try again"})
+        self.rush.arrived()
         self.in_flight += 1
         try:
             return await self._store(request)
         finally:
             self.in_flight -= 1
-            if self.in_flight < BUSY:
-                self.calm.set()
 
     async def _store(self, request: web.Request) -> web.Response:
         try:
-            accepted = await self._receive(await request.read(), datetime.now(UTC))
+            accepted = await self._receive(await _body(request), datetime.now(UTC))
         except web.HTTPRequestEntityTooLarge:
             return _answer(413, {"error": f"the body is larger than server.max_body ({self._settings.max_body} bytes)"})
         except BadPayload as failure:
@@ -74,6 +101,30 @@ class Webhook:
         except StoreUnavailable as failure:
             return _answer(503, {"error": str(failure)})
         return _answer(200, {"event": accepted.event, "alerts": accepted.alerts})
+
+
+async def _body(request: web.Request) -> bytes:
+    """The whole body, unpacked.
+
+    Raises BadPayload for one that breaks off or is not packed as its headers say, StoreUnavailable for a late one.
+    """
+    try:
+        async with asyncio.timeout(READ_WITHIN):
+            return await request.read()
+    except (web.RequestPayloadError, HttpProcessingError) as failure:
+        encoding = request.headers.get("Content-Encoding", "")
+        packed = f"Content-Encoding {inert.text(encoding, 40)}" if encoding else "its headers"
+        raise BadPayload(f"the body is not encoded as {packed} says") from failure
+    except ConnectionError as failure:  # nobody reads the answer, but it is counted
+        raise BadPayload("the connection was lost before the body was complete") from failure
+    except TimeoutError as failure:
+        raise StoreUnavailable(f"the body did not arrive within {READ_WITHIN:g} s") from failure
+
+
+def most_in_flight(configured: int) -> int:
+    """No more than half the files the process may open: each webhook is a connection, and others need some too."""
+    files, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
+    return configured if files == resource.RLIM_INFINITY else max(1, min(configured, files // 2))
 
 
 def _answer(status: int, body: dict[str, object]) -> web.Response:
