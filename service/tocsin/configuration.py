@@ -4,25 +4,35 @@ Order of precedence: environment (`TOCSIN__SECTION__KEY`), file, default.
 """
 
 import os
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar, get_origin
 
 from pydantic import ValidationError
+from pydantic.fields import FieldInfo
 
 from tocsin.errors import ConfigurationError
 from tocsin.section import Section
-from tocsin.yaml_file import mistakes, nearest, read
+from tocsin.yaml_file import Loc, mistakes, nearest, place, read
 
 PREFIX = "TOCSIN__"
 
 S = TypeVar("S", bound=Section)
 
+Mistake = tuple[Loc, str]
+"""Where in the settings, and what is wrong there."""
 
-def load(model: type[S], path: Path | None, environment: Mapping[str, str] | None = None) -> S:
+
+def load(
+    model: type[S],
+    path: Path | None,
+    environment: Mapping[str, str] | None = None,
+    check: Callable[[S], Iterable[Mistake]] = lambda _: (),
+) -> S:
     """Returns the settings; without a file, what the environment says and the defaults.
 
-    Raises ConfigurationError with every mistake on a line of its own.
+    `check` finds what is wrong between sections that are right by themselves. Raises ConfigurationError with every
+    mistake on a line of its own.
     """
     everything = os.environ if environment is None else environment
     names = [name for name in everything if name.startswith(PREFIX)]
@@ -30,10 +40,9 @@ def load(model: type[S], path: Path | None, environment: Mapping[str, str] | Non
     wrong = list(_unknown(names, model))
     try:
         settings = (_with_environment(model) if names else model)(**(file.values if file else {}))
+        wrong += [f"{place(file, loc)}{'.'.join(map(str, loc))}: {what}" for loc, what in check(settings)]
     except ValidationError as failure:
         wrong += [_named(line, names) for line in mistakes(failure, model, file)]
-    except TypeError as failure:  # a key of the file that is no string
-        wrong.append(f"{path}: {failure}")
     if wrong:
         raise ConfigurationError("\n".join(wrong))
     return settings
@@ -48,7 +57,18 @@ def _unknown(names: Iterable[str], model: type[Section]) -> Iterator[str]:
 
 def _with_environment(model: type[S]) -> type[S]:
     """The model, overridden by the environment; its library is loaded only where the environment says something."""
-    from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict  # noqa: PLC0415
+    from pydantic_settings import BaseSettings, EnvSettingsSource, SettingsConfigDict  # noqa: PLC0415
+    from pydantic_settings import PydanticBaseSettingsSource as Source  # noqa: PLC0415
+
+    class Environment(EnvSettingsSource):
+        """Takes JSON, and where it is none a plain word, or several with commas between them for a list."""
+
+        def decode_complex_value(self, field_name: str, field: FieldInfo, value: Any) -> Any:
+            try:
+                return super().decode_complex_value(field_name, field, value)
+            except ValueError:
+                several = field is not None and get_origin(field.annotation) in (tuple, list)
+                return [word.strip() for word in value.split(",") if word.strip()] if several else value
 
     class FromEnvironment(BaseSettings, model):  # type: ignore[misc, valid-type]
         model_config = SettingsConfigDict(
@@ -59,13 +79,13 @@ def _with_environment(model: type[S]) -> type[S]:
         def settings_customise_sources(
             cls,
             settings_cls: type[BaseSettings],
-            init_settings: PydanticBaseSettingsSource,
-            env_settings: PydanticBaseSettingsSource,
-            dotenv_settings: PydanticBaseSettingsSource,
-            file_secret_settings: PydanticBaseSettingsSource,
-        ) -> tuple[PydanticBaseSettingsSource, ...]:
+            init_settings: Source,
+            env_settings: Source,
+            dotenv_settings: Source,
+            file_secret_settings: Source,
+        ) -> tuple[Source, ...]:
             """The environment wins over the file; nothing else is read."""
-            return env_settings, init_settings
+            return Environment(settings_cls), init_settings
 
     return FromEnvironment
 

@@ -19,15 +19,18 @@ class DecideSettings(Section):
 
     repeat_after: Duration = Field(
         timedelta(hours=24),
+        gt=timedelta(0),
         description="Tell again when an incident still fires this long after it was last told. "
         "Checked when Alertmanager repeats the alert, so it is rounded up to its repeat_interval.",
     )
     quiet_after: Duration = Field(
         timedelta(hours=6),
+        gt=timedelta(0),
         description="An incident is over once nothing has fired for this long; firing again later is a new incident.",
     )
     lost_after: Duration = Field(
         timedelta(days=7),
+        gt=timedelta(0),
         description="An incident whose alerts were never resolved, and of which Alertmanager said nothing "
         "for this long, is over as well. Keep it above Alertmanager's repeat_interval.",
     )

@@ -11,11 +11,12 @@ class RetrySettings(Section):
     """How patiently a message or an event is tried again."""
 
     first_after: Duration = Field(
-        timedelta(seconds=5), description="Wait before the second attempt; doubles each time."
+        timedelta(seconds=5), gt=timedelta(0), description="Wait before the second attempt; doubles each time."
     )
-    at_most: Duration = Field(timedelta(minutes=10), description="Longest wait between two attempts.")
+    at_most: Duration = Field(timedelta(minutes=10), gt=timedelta(0), description="Longest wait between two attempts.")
     give_up_after: Duration = Field(
         timedelta(days=3),
+        gt=timedelta(0),
         description="A message still undelivered after this is kept as dead, with its reason, and told elsewhere.",
     )
 

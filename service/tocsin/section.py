@@ -15,12 +15,17 @@ def parse_duration(value: Any) -> Any:
     """Reads Prometheus's notation ("90s", "1d12h"); a bare number is seconds. Anything else is left to pydantic."""
     if isinstance(value, str):
         parts = _DURATION.findall(value)
-        if parts and "".join(number + unit for number, unit in parts) == value:
-            return timedelta(seconds=sum(float(number) * _UNITS[unit] for number, unit in parts))
-        raise ValueError(f'"{value}" is not a duration; write it like 90s, 5m, 24h or 1d12h')
-    if isinstance(value, int | float) and not isinstance(value, bool):
-        return timedelta(seconds=value)
-    return value
+        if not parts or "".join(number + unit for number, unit in parts) != value:
+            raise ValueError(f'"{value}" is not a duration; write it like 90s, 5m, 24h or 1d12h')
+        seconds = sum(float(number) * _UNITS[unit] for number, unit in parts)
+    elif isinstance(value, int | float) and not isinstance(value, bool):
+        seconds = value
+    else:
+        return value
+    try:
+        return timedelta(seconds=seconds)
+    except OverflowError:
+        raise ValueError(f"{value} is longer than any duration can be") from None
 
 
 def format_duration(value: timedelta) -> str:

@@ -1,6 +1,6 @@
 """Assembles every component's settings; each section is declared beside the code that it sets."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -9,6 +9,7 @@ from pydantic import ConfigDict, Field
 from tocsin import configuration
 from tocsin.assess.settings import AssessSettings
 from tocsin.boot import Boot, section
+from tocsin.configuration import Mistake
 from tocsin.decide import DecideSettings
 from tocsin.deliver.console import ConsoleSettings
 from tocsin.deliver.ntfy import NtfySettings
@@ -19,7 +20,8 @@ from tocsin.enrich.settings import EnrichSettings
 from tocsin.gitops.settings import GitOpsSettings
 from tocsin.identify import IdentifySettings
 from tocsin.retry import RetrySettings
-from tocsin.routing import RoutingSettings
+from tocsin.routing import Route, RoutingSettings
+from tocsin.yaml_file import nearest
 
 ChannelSettings = Annotated[ConsoleSettings | NtfySettings | PushoverSettings, Field(discriminator="type")]
 
@@ -52,10 +54,28 @@ def load(path: Path | None, environment: Mapping[str, str] | None = None) -> Set
 
     Raises ConfigurationError with every mistake on a line of its own.
     """
-    settings = configuration.load(Settings, path, environment)
+    settings = configuration.load(Settings, path, environment, _routes_to_nowhere)
     if settings.apps_file and path and not settings.apps_file.is_absolute():
         return settings.model_copy(update={"apps_file": path.parent / settings.apps_file})
     return settings
+
+
+def _routes_to_nowhere(settings: Settings) -> Iterator[Mistake]:
+    """A channel that does not exist would be silence."""
+    for row in RoutingSettings.model_fields:
+        value = getattr(settings.routes, row)
+        routes = (
+            {(): value}
+            if isinstance(value, Route)
+            else {(name,): getattr(value, name) for name in type(value).model_fields}
+        )
+        for verdict, route in routes.items():
+            for name in route.channels or ():
+                if name not in settings.channels:
+                    yield (
+                        ("routes", row, *verdict, "channels"),
+                        f'no channel is called "{name}"{nearest(name, settings.channels)}',
+                    )
 
 
 def redacted(settings: Settings) -> dict[str, Any]:

@@ -46,6 +46,7 @@ def read(path: Path) -> YamlFile:
     try:
         loader = _Loader(text)
         root = loader.get_single_node()
+        _refuse_twins(path, root)
         values = loader.construct_document(root) if root is not None else None
     except yaml.MarkedYAMLError as failure:
         line = failure.problem_mark.line + 1 if failure.problem_mark else 1
@@ -56,12 +57,44 @@ def read(path: Path) -> YamlFile:
         values = {}
     if not isinstance(values, dict):
         raise ConfigurationError(f"{path}:1: expected a mapping of keys, found {type(values).__name__}")
+    for key in values:
+        if not isinstance(key, str):
+            line = YamlFile(path, values, root).line((str(key),))
+            raise ConfigurationError(f"{path}:{line or 1}: {key}: is no name of a key")
     return YamlFile(path, values, root)
+
+
+def _refuse_twins(path: Path, root: yaml.Node | None) -> None:
+    """YAML takes the last of two equal keys and forgets the other."""
+    waiting, seen = [root], set()
+    while waiting:
+        node = waiting.pop()
+        if id(node) in seen:  # an anchor may stand inside of what it names
+            continue
+        seen.add(id(node))
+        if isinstance(node, yaml.MappingNode):
+            lines: dict[str, int] = {}
+            for key, value in node.value:
+                if not isinstance(key, yaml.ScalarNode):
+                    continue
+                line = key.start_mark.line + 1
+                if key.value in lines:
+                    raise ConfigurationError(f"{path}:{line}: {key.value}: stands in line {lines[key.value]} already")
+                lines[key.value] = line
+                waiting.append(value)
+        elif isinstance(node, yaml.SequenceNode):
+            waiting += node.value
 
 
 def mistakes(failure: ValidationError, model: type[BaseModel], file: YamlFile | None) -> list[str]:
     """One line a mistake: file and line, the key, what is wrong, and for an unknown key the nearest known one."""
     return [_mistake(dict(error), model, file) for error in failure.errors(include_url=False, include_input=False)]
+
+
+def place(file: YamlFile | None, loc: Loc) -> str:
+    """File and line of a key, to begin a sentence with; empty without a file."""
+    line = file.line(loc) if file else None
+    return f"{file.path}:{line}: " if file and line else f"{file.path}: " if file else ""
 
 
 def nearest(word: str, known: Iterable[str]) -> str:
@@ -75,9 +108,10 @@ def nearest(word: str, known: Iterable[str]) -> str:
 
 def _mistake(error: dict[str, Any], model: type[BaseModel], file: YamlFile | None) -> str:
     loc: Loc = error["loc"]
-    line = file.line(loc) if file else None
-    where = f"{file.path}:{line}: " if file and line else f"{file.path}: " if file else ""
+    where = place(file, loc)
     what = str(error["msg"]).removeprefix("Value error, ")
+    if error["type"] in ("model_type", "model_attributes_type"):
+        what = "expected keys below it"
     if error["type"] == "extra_forbidden":
         what = "unknown key" + nearest(str(loc[-1]), _keys(model, loc[:-1]))
     return f"{where}{'.'.join(map(str, loc)) or 'configuration'}: {what}"

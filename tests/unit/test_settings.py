@@ -58,6 +58,17 @@ MISTAKES = {
     "server:\n  bearer: a\n  bearer_file: /b\n": (1, "server", "keep one"),
     "server:\n  bearer_file: /nowhere/at/all\n": (1, "bearer_file", "cannot read"),
     "server:\n  tls_cert: /a\n": (1, "server", "belong together"),
+    "server: {port: 1}\nserver: {host: a}\n": (2, "server", "line 1 already"),
+    "decide: {resolved: true, resolved: false}\n": (1, "resolved", "line 1 already"),
+    "log_level: info\n7: a\n": (2, "7", "name of a key"),
+    "server:\n": (1, "server", "keys below it"),
+    "enrich: {deadline: 0s}\n": (1, "enrich.deadline", "greater than"),
+    "enrich: {deadline: .inf}\n": (1, "enrich.deadline", "longer than"),
+    "channels: {a: {type: console}}\nroutes:\n  unknown:\n    suspicious: {priority: high, channels: [b, a]}\n": (
+        4,
+        "routes.unknown.suspicious.channels",
+        'no channel is called "b"',
+    ),
 }
 
 
@@ -75,6 +86,16 @@ def test_every_mistake_is_told_at_once(tmp_path: Path) -> None:
     with pytest.raises(ConfigurationError) as failure:
         load(write(tmp_path, "server:\n  prot: 1\ndecide:\n  repeat_aftr: 1\n"), {"TOCSIN__SERVR__PORT": "1"})
     assert len(str(failure.value).splitlines()) == 3
+
+
+def test_lists_words_and_maps_can_come_from_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TOCSIN__DESTINATION__LAN_DOMAINS", "home.example, lab.example")
+    monkeypatch.setenv("TOCSIN__ROUTES__BOUNDED__UNEXPLAINED", "low")
+    monkeypatch.setenv("TOCSIN__IDENTIFY__ALERTS", '{"MyAlert": "novel"}')
+    settings = load(None)
+    assert settings.destination.lan_domains == ("home.example", "lab.example")
+    assert settings.routes.bounded.unexplained.priority.value == "low"
+    assert dict(settings.identify.alerts) == {"MyAlert": "novel"}
 
 
 def test_a_mistake_in_the_environment_names_the_variable(monkeypatch: pytest.MonkeyPatch) -> None:

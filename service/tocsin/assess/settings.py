@@ -15,10 +15,12 @@ class AssessSettings(Section):
     )
     changed_within: Duration = Field(
         timedelta(hours=24),
+        ge=timedelta(0),
         description="How long before the first look-up a release or a change of the policy is worth telling.",
     )
     look_back: Duration = Field(
         timedelta(days=14),
+        gt=timedelta(0),
         description="Longest past a message speaks for; keep it at or below the retention of Prometheus.",
     )
     volume_multiple: float = Field(

@@ -17,7 +17,7 @@ class PrometheusSettings(Section):
         None, description="Address of Prometheus, Thanos or another with its API. Left out, nothing is looked up there."
     )
     timeout: Duration = Field(
-        timedelta(seconds=4), description="Longest time for one query; keep it below enrich.deadline."
+        timedelta(seconds=4), gt=timedelta(0), description="Longest time for one query; keep it below enrich.deadline."
     )
     token: SecretStr | None = Field(None, description="Bearer token.")
     token_file: Path | None = Field(None, description="File with the bearer token.")
@@ -34,10 +34,11 @@ class PrometheusSettings(Section):
     )
     threads: int = Field(4, ge=1, le=32, description="Queries that run at a time.")
     look_back: Duration = Field(
-        timedelta(days=14), description="How far back is looked; Prometheus's retention or less."
+        timedelta(days=14), gt=timedelta(0), description="How far back is looked; Prometheus's retention or less."
     )
     rate_window: Duration = Field(
         timedelta(minutes=10),
+        gt=timedelta(0),
         description="Window over which bytes per second are measured; at least 4 scrape intervals.",
     )
     interface: str = Field("eth0", description="Network interface of pods whose bytes are counted.")

@@ -12,6 +12,7 @@ class EnrichSettings(Section):
 
     deadline: Duration = Field(
         timedelta(seconds=5),
+        gt=timedelta(0),
         description="All lookups of one webhook end by then; what is late becomes a gap in the message.",
     )
     plain_after: int = Field(

@@ -40,10 +40,12 @@ class StoreSettings(Section):
         description="SQLite file on a local disk (WAL does not work over NFS); -wal and -shm files lie beside it.",
     )
     keep_events: Duration = Field(
-        timedelta(days=7), description="Webhooks that were fully processed are deleted after this."
+        timedelta(days=7), gt=timedelta(0), description="Webhooks that were fully processed are deleted after this."
     )
     keep_incidents: Duration = Field(
-        timedelta(days=90), description="Closed incidents, with their messages, are deleted after this."
+        timedelta(days=90),
+        gt=timedelta(0),
+        description="Closed incidents, with their messages, are deleted after this.",
     )
 
 

@@ -33,6 +33,7 @@ class ServerSettings(Section):
     )
     drain: Duration = Field(
         timedelta(seconds=20),
+        ge=timedelta(0),
         description="After SIGTERM, time to finish what is under way before it is left to the next start.",
     )
 
