@@ -26,7 +26,14 @@ class TemporaryError(TocsinError):
 
 
 class PermanentError(TocsinError):
-    """The same request will never succeed; it is not sent again."""
+    """The same request will never succeed; it is not sent again.
+
+    `whole_channel` is True where the sender is refused (credentials), so that other messages better wait a while.
+    """
+
+    def __init__(self, text: str, *, whole_channel: bool = False) -> None:
+        super().__init__(text)
+        self.whole_channel = whole_channel
 
 
 class LookupFailed(TocsinError):

@@ -32,7 +32,7 @@ from tocsin.hands import Hands
 from tocsin.identify import IdentifySettings
 from tocsin.model import Accepted, Group, Message, NoticeReason, Priority
 from tocsin.outlet import Outlet
-from tocsin.progress import Elsewhere, Plan, bury, give_up, recall, store
+from tocsin.progress import Elsewhere, Plan, bury, give_up, put_off, recall, store
 from tocsin.report import Report
 from tocsin.retry import RetrySettings, next_try
 from tocsin.routing import RoutingSettings, route
@@ -311,13 +311,18 @@ class Pipeline:
     async def work_on_delivery(self, delivery: Delivery, now: datetime) -> None:
         """Sends a claimed message and settles it, whatever happens."""
         channel = delivery.message.channel
+        if delivery.held is not None:
+            wait = delivery.held.until - now
+            held = TemporaryError(delivery.held.reason, retry_after=wait, whole_channel=True)
+            return await self._deliver_later(delivery, held, now)
         try:
             with metrics.STAGE_SECONDS.labels("deliver").time():
                 await self._outlets[channel].send(delivery.message, delivery.id)
         except TemporaryError as failure:
             await self._deliver_later(delivery, failure, now)
         except PermanentError as failure:
-            await self._deliver_never(delivery, str(failure), now)
+            rest = now + self._rules.retry.at_most if failure.whole_channel else None
+            await self._deliver_never(delivery, str(failure), now, rest)
         except Exception as failure:
             log.exception("channel_broke", channel=channel, delivery=delivery.id)
             await self._deliver_later(delivery, TemporaryError(f"internal error ({type(failure).__name__})"), now)
@@ -328,26 +333,34 @@ class Pipeline:
 
     async def _deliver_later(self, delivery: Delivery, failure: TemporaryError, now: datetime) -> None:
         channel = delivery.message.channel
-        if now - delivery.created_at >= self._rules.retry.give_up_after:
-            await self._deliver_never(delivery, f"gave up after {delivery.attempts} attempts: {failure}", now)
-            return
         until = next_try(self._rules.retry, delivery.attempts, now, at_least=failure.retry_after)
-        await self._database.run(
-            deliveries.postpone, delivery, until, str(failure), pause_channel=failure.whole_channel
-        )
+        if until - delivery.created_at >= self._rules.retry.give_up_after:
+            rest = until if failure.whole_channel else None
+            await self._deliver_never(delivery, f"gave up after {delivery.attempts} attempts: {failure}", now, rest)
+            return
+        if failure.whole_channel:
+            await self._database.run(put_off, delivery, str(failure), self._others(channel), now, until)
+            self._wake_outboxes(self.outboxes)
+        else:
+            await self._database.run(deliveries.postpone, delivery, until, str(failure))
         metrics.DELIVERIES.labels(channel, "retry").inc()
         log.warning(
             "delivery_postponed", channel=channel, delivery=delivery.id, until=until.isoformat(), error=str(failure)
         )
 
-    async def _deliver_never(self, delivery: Delivery, error: str, now: datetime) -> None:
-        """Keeps the message as dead, and tells through the other channels what this one would not take."""
+    async def _deliver_never(self, delivery: Delivery, error: str, now: datetime, rest: datetime | None) -> None:
+        """Keeps the message as dead, and tells through the other channels what this one would not take.
+
+        Until `rest`, if any, the channel is asked nothing.
+        """
         channel = delivery.message.channel
         metrics.DELIVERIES.labels(channel, "dead").inc()
         log.error("delivery_dead", channel=channel, delivery=delivery.id, error=error)
-        others = [outlet for name, outlet in self._outlets.items() if name != channel]
-        await self._database.run(bury, delivery, error, others, now)
+        await self._database.run(bury, delivery, error, self._others(channel), now, rest)
         self._wake_outboxes(self.outboxes)
+
+    def _others(self, channel: str) -> list[Outlet]:
+        return [outlet for name, outlet in self._outlets.items() if name != channel]
 
     def _wake_outboxes(self, channels: Iterable[str]) -> None:
         for channel in channels:

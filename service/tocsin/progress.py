@@ -81,20 +81,40 @@ def give_up(tx: Transaction, event_id: str, error: str, messages: Sequence[Messa
     events.bury(tx, event_id, error)
 
 
-def bury(tx: Transaction, delivery: Delivery, error: str, others: Sequence[Outlet], now: datetime) -> None:
-    """Gives a message up and tells through `others` what its channel would not take.
-
-    A channel that has the same notice is told of the trouble, at most every TROUBLE_EVERY; when no channel is left that
-    has it, the whole report goes to those that were not addressed. Trouble about trouble is never told.
-    """
+def bury(
+    tx: Transaction, delivery: Delivery, error: str, others: Sequence[Outlet], now: datetime, until: datetime | None
+) -> None:
+    """Gives a message up and tells through `others` what its channel would not take. Until then the channel rests."""
     deliveries.settle_dead(tx, delivery, error, now)
+    if until is not None:
+        deliveries.pause(tx, delivery.message.channel, until, error)
+    _tell_elsewhere(tx, delivery, error, others, now)
+
+
+def put_off(
+    tx: Transaction, delivery: Delivery, error: str, others: Sequence[Outlet], now: datetime, until: datetime
+) -> None:
+    """Lets a message wait with its whole channel; when that takes long, `others` are told meanwhile."""
+    deliveries.postpone(tx, delivery, until, error)
+    deliveries.pause(tx, delivery.message.channel, until, error)
+    if until - now >= deliveries.LONG:
+        _tell_elsewhere(tx, delivery, error, others, now)
+
+
+def _tell_elsewhere(tx: Transaction, delivery: Delivery, error: str, others: Sequence[Outlet], now: datetime) -> None:
+    """Tells of the trouble where the same notice was sent, at most every TROUBLE_EVERY.
+
+    When no channel is left that has it, the whole report goes to those that were not addressed. Trouble about trouble
+    is never told.
+    """
     stored = deliveries.report_of(tx, delivery.notice_id)
     if stored is None:
         return
     channel = delivery.message.channel
     addressed = deliveries.channels_of(tx, delivery.notice_id)
     fresh = [outlet for outlet in others if outlet.name not in addressed]
-    if fresh and all(state == "dead" for state in addressed.values()):
+    left = [state for name, state in addressed.items() if name != channel]
+    if fresh and all(state == "dead" for state in left):
         report = _reports().validate_json(stored)
         gap = Gap(f"channel {channel}", inert.text(error), ("delivery there",))
         report = replace(report, findings=replace(report.findings, gaps=(*report.findings.gaps, gap)))
@@ -104,10 +124,10 @@ def bury(tx: Transaction, delivery: Delivery, error: str, others: Sequence[Outle
     alive = [outlet for outlet in others if addressed.get(outlet.name) in {"due", "claimed", "sent"}]
     if not alive or not deliveries.may_tell_trouble(tx, channel, now, TROUBLE_EVERY):
         return
-    title = f"Channel {channel} refused a message"
+    title = f"Channel {channel} did not take a message"
     text = (
         f"{inert.text(error, 500)}\nIt was: {delivery.message.title}\nYou also got it here. "
-        f"Until the channel is mended, its messages are kept as dead: tocsin incidents"
+        f"What became of every message: tocsin incidents"
     )
     notice_id = _tell(tx, delivery.incident_id, NoticeReason.FIRST, Verdict.UNJUDGED, None, now)
     for outlet in alive:

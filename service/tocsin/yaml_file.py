@@ -59,8 +59,8 @@ def read(path: Path) -> YamlFile:
         raise ConfigurationError(f"{path}:1: expected a mapping of keys, found {type(values).__name__}")
     for key in values:
         if not isinstance(key, str):
-            line = YamlFile(path, values, root).line((str(key),))
-            raise ConfigurationError(f"{path}:{line or 1}: {key}: is no name of a key")
+            at = YamlFile(path, values, root).line((str(key),))
+            raise ConfigurationError(f"{path}:{at or 1}: {key}: is no name of a key")
     return YamlFile(path, values, root)
 
 

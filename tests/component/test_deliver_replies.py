@@ -24,13 +24,13 @@ OUTCOMES = [
     (Reply(200, body=PROXY), TemporaryError, None, False),
     (Reply(200), TemporaryError, None, False),
     (Reply(204), TemporaryError, None, False),
-    (Reply(301), PermanentError, None, False),
+    (Reply(301), PermanentError, None, True),
     (ntfy_error(400, 40014), PermanentError, None, False),
-    (ntfy_error(401, 40101), PermanentError, None, False),
-    (ntfy_error(403, 40301), PermanentError, None, False),
+    (ntfy_error(401, 40101), PermanentError, None, True),
+    (ntfy_error(403, 40301), PermanentError, None, True),
     (ntfy_error(404, 40401), PermanentError, None, False),
     (Reply(404, body=b"404 page not found"), TemporaryError, None, False),
-    (Reply(401, body=PROXY), PermanentError, None, False),
+    (Reply(401, body=PROXY), PermanentError, None, True),
     (Reply(408), TemporaryError, None, False),
     (ntfy_error(413, 41303), PermanentError, None, False),
     (ntfy_error(429, 42901), TemporaryError, timedelta(seconds=5), True),
@@ -70,8 +70,10 @@ COURTESY = timedelta(seconds=5)
         (Reply(200, body=b'{"status":0,"errors":["no"]}'), PermanentError, None, False),
         (Reply(200, body=PROXY), TemporaryError, COURTESY, False),
         (Reply(302), PermanentError, None, False),
-        (Reply(400, body=b'{"status":0,"user":"invalid","errors":["no"]}'), PermanentError, None, False),
-        (Reply(401), PermanentError, None, False),
+        (Reply(400, body=b'{"status":0,"user":"invalid","errors":["no"]}'), PermanentError, None, True),
+        (Reply(400, body=b'{"status":0,"token":"invalid","errors":["no"]}'), PermanentError, None, True),
+        (Reply(400, body=b'{"status":0,"message":"cannot be blank","errors":["no"]}'), PermanentError, None, False),
+        (Reply(401), PermanentError, None, True),
         (Reply(404), PermanentError, None, False),
         (Reply(413), PermanentError, None, False),
         (Reply(429), TemporaryError, UNTIL_RESET, True),
@@ -113,5 +115,6 @@ def check(
         return
     assert type(failure) is kind
     assert "\n" not in str(failure)
+    assert failure.whole_channel is whole_channel
     if isinstance(failure, TemporaryError):
-        assert (failure.retry_after, failure.whole_channel) == (retry_after, whole_channel)
+        assert failure.retry_after == retry_after

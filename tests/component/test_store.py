@@ -114,15 +114,29 @@ async def test_order_inside_an_incident_and_pause_of_a_channel(store: Sqlite) ->
     first = await store.run_lightly(deliveries.claim, "phone", NOW, LEASE)
     assert first is not None and first.id == "d1"
     assert await store.run_lightly(deliveries.claim, "phone", NOW, LEASE) is None, "d2 waits for d1"
-    until = NOW + timedelta(hours=1)
-    await store.run(deliveries.postpone, first, NOW, "throttled", pause_channel=False)
+    until = NOW + timedelta(minutes=50)
+    await store.run(deliveries.postpone, first, NOW, "throttled")
     first = await store.run_lightly(deliveries.claim, "phone", NOW, LEASE)
     assert first is not None and first.attempts == 2
-    await store.run(deliveries.postpone, first, until, "quota", pause_channel=True)
+    await store.run(deliveries.postpone, first, until, "quota")
+    await store.run(deliveries.pause, "phone", until, "quota")
     assert await store.run_lightly(deliveries.claim, "phone", until - timedelta(seconds=1), LEASE) is None
     other = await store.run_lightly(deliveries.claim, "mail", NOW, LEASE)
     assert other is not None and other.id == "d3", "another channel is not delayed"
     assert await store.run_lightly(deliveries.claim, "phone", until, LEASE) is not None
+
+
+async def test_in_a_long_pause_each_message_comes_up_once_to_be_told_elsewhere(store: Sqlite) -> None:
+    await store.run(incidents.record, row(), NOW)
+    await store.run(send, delivery_id="d1")
+    until = NOW + timedelta(days=1)
+    await store.run(deliveries.pause, "phone", until, "quota")
+    held = await store.run_lightly(deliveries.claim, "phone", NOW, LEASE)
+    assert held is not None and held.held == deliveries.Pause(until, "quota")
+    await store.run(deliveries.postpone, held, until, "quota")
+    assert await store.run_lightly(deliveries.claim, "phone", until - timedelta(seconds=1), LEASE) is None
+    free = await store.run_lightly(deliveries.claim, "phone", until, LEASE)
+    assert free is not None and free.held is None
 
 
 async def test_an_incident_grows_quiet_closes_and_is_pruned(store: Sqlite) -> None:

@@ -245,6 +245,46 @@ async def test_a_throttled_channel_pauses_as_a_whole(house: House, phone: Phone)
     assert len(phone.sent) == 2
 
 
+async def test_a_quota_that_is_gone_is_told_elsewhere_and_so_is_what_only_that_channel_would_get(
+    tmp_path: Path, source: Source
+) -> None:
+    phone, mail = Phone("phone"), Phone("mail")
+    routes = {"bounded": {"unexplained": {"priority": "urgent", "channels": ["phone"]}}}
+    house = House(tmp_path / "t.db", [phone, mail], source, routes=routes)
+    gone = TemporaryError("429; the quota is used up", retry_after=timedelta(days=2), whole_channel=True)
+    phone.failures = [gone]
+    await house.hear(novel())
+    await house.hear(novel("other.example"))
+    assert [message.title.split(":")[0] for message in mail.sent] == ["Unexplained", "Unexplained"]
+    assert all("the quota is used up" in text for text in mail.texts)
+    await house.settle(NOW + timedelta(days=2))
+    assert len(phone.sent) == 2, "and when the quota is back it goes out as well"
+    house.store.close()
+
+
+async def test_a_pause_longer_than_anybody_waits_gives_up_at_once(tmp_path: Path, source: Source) -> None:
+    phone, mail = Phone("phone"), Phone("mail")
+    house = House(tmp_path / "t.db", [phone, mail], source)
+    phone.failures = [TemporaryError("429", retry_after=timedelta(days=10), whole_channel=True)]
+    await house.hear(novel())
+    await house.hear(novel("other.example"))
+    assert [row[:3] for row in await house.store.run(deliveries.backlog)] == [("phone", "dead", 2)]
+    assert len(phone.failures) == 0 and phone.sent == [], "the second was not even tried"
+    titles = [message.title for message in mail.sent]
+    assert sum(title.startswith("Unexplained") for title in titles) == 2
+    assert sum("phone did not take" in title for title in titles) == 1
+    house.store.close()
+
+
+async def test_refused_credentials_rest_the_channel(house: House, phone: Phone) -> None:
+    phone.failures = [PermanentError("401", whole_channel=True)]
+    await house.hear(novel())
+    await house.hear(novel("other.example"))
+    assert phone.sent == []
+    await house.settle(NOW + timedelta(minutes=10))
+    assert [message.title.split(" -> ")[1] for message in phone.sent] == ["other[.]example"]
+
+
 async def test_what_one_channel_refuses_the_other_tells(tmp_path: Path, source: Source) -> None:
     phone, mail = Phone("phone"), Phone("mail")
     house = House(tmp_path / "t.db", [phone, mail], source)
@@ -254,7 +294,7 @@ async def test_what_one_channel_refuses_the_other_tells(tmp_path: Path, source: 
     assert phone.sent == []
     told = [message.title for message in mail.sent]
     assert sum(title.startswith("Unexplained") for title in told) == 2, "the failure of one does not repeat the other"
-    assert sum("phone refused" in title for title in told) == 1, "trouble is told once an hour"
+    assert sum("phone did not take" in title for title in told) == 1, "trouble is told once an hour"
     await house.hear(novel(), now=NOW + timedelta(minutes=5))
     assert len(mail.sent) == 3, "it counts as told"
     house.store.close()

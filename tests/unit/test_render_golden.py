@@ -37,7 +37,7 @@ def test_message_is_as_reviewed(case: str, channel: str) -> None:
 @pytest.mark.parametrize("channel", PLAIN)
 def test_plain_message_is_as_reviewed(channel: str) -> None:
     text = "ntfy answered 40301: forbidden <topic>\nIt was: Unexplained: media/recyclarr\nYou also got it here."
-    compare(f"plain.{channel}", PLAIN[channel]("Channel phone refused a message", text, Priority.HIGH))
+    compare(f"plain.{channel}", PLAIN[channel]("Channel phone did not take a message", text, Priority.HIGH))
 
 
 def test_no_golden_file_is_left_over() -> None:

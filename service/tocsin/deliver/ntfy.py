@@ -110,13 +110,14 @@ def failure_of(reply: Reply, now: datetime, *, throttled: int = 0) -> TemporaryE
             return None
         return TemporaryError(f"{text}; not from ntfy, is there a login page or proxy in between?")
     if 300 <= reply.status < 400:
-        return PermanentError(f"ntfy redirects ({reply.status}) elsewhere; set url to the server's real address")
+        text = f"ntfy redirects ({reply.status}) elsewhere; set url to the server's real address"
+        return PermanentError(text, whole_channel=True)
     if reply.status == 429:
         wait = _until_allowed(code if isinstance(code, int) else _REQUESTS, reply.headers, now, throttled)
         return TemporaryError(text, retry_after=wait, whole_channel=True)
     # A 404 without ntfy's code comes from a proxy that has no ntfy behind it at the moment.
     passing = reply.status >= 500 or reply.status in (408, 425) or (reply.status == 404 and not isinstance(code, int))
-    return TemporaryError(text) if passing else PermanentError(text)
+    return TemporaryError(text) if passing else PermanentError(text, whole_channel=reply.status in (401, 403))
 
 
 def _told(answer: Mapping[str, Any]) -> str:

@@ -95,13 +95,18 @@ def failure_of(reply: Reply, now: datetime) -> TemporaryError | PermanentError |
         if "status" not in answer:
             text = f"{text}; not from Pushover, is there a login page or proxy in between?"
             return TemporaryError(text, retry_after=RETRY_AFTER)
-        return None if answer["status"] == 1 else PermanentError(text)
+        return None if answer["status"] == 1 else PermanentError(text, whole_channel=_refuses_sender(answer))
     if reply.status == 429:
         wait = max(_quota_resets_at(reply.headers, now) - now, RETRY_AFTER)
         return TemporaryError(f"{text}; the month's quota is used up", retry_after=wait, whole_channel=True)
     if reply.status >= 500:
         return TemporaryError(text, retry_after=RETRY_AFTER)
-    return PermanentError(text)
+    return PermanentError(text, whole_channel=reply.status in (401, 403) or _refuses_sender(answer))
+
+
+def _refuses_sender(answer: Mapping[str, Any]) -> bool:
+    """Pushover blocks an address that keeps on sending with a token or user it does not know."""
+    return "invalid" in (answer.get("token"), answer.get("user"))
 
 
 def _told(reply: Reply, answer: Mapping[str, Any]) -> str:

@@ -8,6 +8,9 @@ from datetime import datetime, timedelta
 from tocsin.model import Message
 from tocsin.store.database import Transaction, from_us, to_us
 
+LONG = timedelta(hours=1)
+"""A pause from which on what the channel holds back is told through another."""
+
 
 @dataclass(frozen=True, slots=True)
 class Delivery:
@@ -19,6 +22,15 @@ class Delivery:
     message: Message
     attempts: int
     created_at: datetime
+    held: "Pause | None" = None
+
+
+@dataclass(frozen=True, slots=True)
+class Pause:
+    """Until when a channel takes nothing, and why."""
+
+    until: datetime
+    reason: str
 
 
 def tell(
@@ -46,21 +58,31 @@ def insert(
 def claim(tx: Transaction, channel: str, now: datetime, lease: timedelta) -> Delivery | None:
     """Takes the oldest due message of a channel that is not paused.
 
-    A later message about the same incident waits for the earlier one, so that the order inside an incident holds.
+    A later message about the same incident waits for the earlier one, so that the order inside an incident holds. In a
+    pause of LONG or more a message that was never tried is taken once, as `held`: somebody has to be told elsewhere.
     """
     row = tx.execute(
         "UPDATE delivery SET state = 'claimed', due_at = ?, attempts = attempts + 1 WHERE id = ("
         " SELECT d.id FROM delivery d WHERE d.channel = ? AND d.state IN ('due', 'claimed') AND d.due_at <= ?"
-        "  AND NOT EXISTS (SELECT 1 FROM channel c WHERE c.name = d.channel AND c.paused_until > ?)"
+        "  AND NOT EXISTS (SELECT 1 FROM channel c WHERE c.name = d.channel AND c.paused_until > ?"
+        "   AND (c.paused_until < ? OR d.error <> ''))"
         "  AND NOT EXISTS (SELECT 1 FROM delivery e WHERE e.incident_id = d.incident_id AND e.channel = d.channel"
         "   AND e.state IN ('due', 'claimed') AND e.id < d.id)"
         " ORDER BY d.due_at, d.id LIMIT 1"
         ") RETURNING id, incident_id, notice_id, channel, title, body, attempts, created_at",
-        (to_us(now + lease), channel, to_us(now), to_us(now)),
+        (to_us(now + lease), channel, to_us(now), to_us(now), to_us(now + LONG)),
     ).fetchone()
     if not row:
         return None
-    return Delivery(row[0], row[1], row[2], Message(row[3], row[4], json.loads(row[5])), row[6], from_us(row[7]))
+    message = Message(row[3], row[4], json.loads(row[5]))
+    return Delivery(row[0], row[1], row[2], message, row[6], from_us(row[7]), _pause_of(tx, channel, now))
+
+
+def _pause_of(tx: Transaction, channel: str, now: datetime) -> Pause | None:
+    row = tx.execute(
+        "SELECT paused_until, reason FROM channel WHERE name = ? AND paused_until > ?", (channel, to_us(now))
+    ).fetchone()
+    return Pause(from_us(row[0]), row[1]) if row else None
 
 
 def settle_sent(tx: Transaction, delivery: Delivery, now: datetime) -> None:
@@ -82,17 +104,20 @@ def settle_dead(tx: Transaction, delivery: Delivery, error: str, now: datetime) 
     )
 
 
-def postpone(tx: Transaction, delivery: Delivery, until: datetime, error: str, *, pause_channel: bool) -> None:
-    """Makes a message due again later; with `pause_channel` every message of the channel waits until then."""
+def postpone(tx: Transaction, delivery: Delivery, until: datetime, error: str) -> None:
+    """Makes a message due again later."""
     tx.execute(
         "UPDATE delivery SET state = 'due', due_at = ?, error = ? WHERE id = ?", (to_us(until), error, delivery.id)
     )
-    if pause_channel:
-        tx.execute(
-            "INSERT INTO channel (name, paused_until, reason) VALUES (?, ?, ?)"
-            " ON CONFLICT (name) DO UPDATE SET paused_until = excluded.paused_until, reason = excluded.reason",
-            (delivery.message.channel, to_us(until), error),
-        )
+
+
+def pause(tx: Transaction, channel: str, until: datetime, reason: str) -> None:
+    """Lets every message of a channel wait."""
+    tx.execute(
+        "INSERT INTO channel (name, paused_until, reason) VALUES (?, ?, ?)"
+        " ON CONFLICT (name) DO UPDATE SET paused_until = excluded.paused_until, reason = excluded.reason",
+        (channel, to_us(until), reason),
+    )
 
 
 def channels_of(tx: Transaction, notice_id: str) -> dict[str, str]:
