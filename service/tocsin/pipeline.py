@@ -9,33 +9,26 @@ lease ends, or at the next start. So nothing accepted is lost, and what is told 
 """
 
 import asyncio
-from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
-from functools import partial
-from typing import Protocol
 
 import structlog
 
-from tocsin import alertmanager, cases, destination, identify, metrics
-from tocsin.assess.judge import assess
-from tocsin.assess.settings import AssessSettings
+from tocsin import alertmanager, cases, identify, metrics
 from tocsin.cases import Case
-from tocsin.classify import AppsFile, classify
-from tocsin.decide import Action, DecideSettings, Decision, Memory, decide, reconsider
-from tocsin.destination import DestinationSettings
-from tocsin.enrich.enricher import Enricher, gather, merge
-from tocsin.enrich.settings import EnrichSettings
-from tocsin.errors import LookupFailed, PermanentError, TemporaryError
-from tocsin.findings import Findings, Gap
+from tocsin.decide import Action, Decision, Memory, decide
+from tocsin.enrich.enricher import merge
+from tocsin.errors import PermanentError, TemporaryError
+from tocsin.explain import Explainer, Rules
+from tocsin.findings import Findings
 from tocsin.hands import Hands
 from tocsin.identify import IdentifySettings
-from tocsin.model import Accepted, Group, Message, NoticeReason, Priority
+from tocsin.model import Accepted, Message, Priority
 from tocsin.outlet import Outlet
 from tocsin.progress import Elsewhere, Plan, bury, give_up, put_off, recall, store
 from tocsin.report import Report
-from tocsin.retry import RetrySettings, next_try
-from tocsin.routing import RoutingSettings, route
+from tocsin.retry import next_try
+from tocsin.routing import route
 from tocsin.store import deliveries, events, incidents
 from tocsin.store.database import Database, new_id, to_us
 from tocsin.store.deliveries import Delivery
@@ -48,54 +41,18 @@ log = structlog.get_logger()
 EVENT_LEASE = timedelta(minutes=2)
 DELIVERY_LEASE = timedelta(minutes=2)
 PLAIN_ALERTS = 10
-MANY_ALERTS = 100
-"""Alerts of one webhook that may be sorted out at a stretch: others want an answer meanwhile."""
-OWNERS_SHARE = 0.4
-"""Part of the enrichment deadline that finding the owners of pods may use up."""
-
-
-class OwnerLookup(Protocol):
-    """Finds the workload of pods whose alert does not name one."""
-
-    async def owners(self, pods: Collection[tuple[str, str]]) -> Mapping[tuple[str, str], str]:
-        """Workloads by (namespace, pod), as far as they are known; raises LookupFailed."""
-        ...
-
-
-@dataclass(frozen=True, slots=True)
-class Rules:
-    """The settings of every pure stage."""
-
-    identify: IdentifySettings
-    destination: DestinationSettings
-    apps: AppsFile
-    decide: DecideSettings
-    enrich: EnrichSettings
-    assess: AssessSettings
-    routes: RoutingSettings
-    retry: RetrySettings
 
 
 class Pipeline:
-    """Steps over the store. `on_accepted` and `on_message` are called when another worker may have something to do."""
+    """Steps over the store. `inbox.hands` and `outboxes` are told of rows that they may work on."""
 
-    def __init__(
-        self,
-        database: Database,
-        rules: Rules,
-        enrichers: Sequence[Enricher],
-        owners: OwnerLookup | None,
-        outlets: Sequence[Outlet],
-    ) -> None:
+    def __init__(self, database: Database, rules: Rules, explainer: Explainer, outlets: Sequence[Outlet]) -> None:
         self._database = database
         self.inbox = Inbox(database, EVENT_LEASE + rules.enrich.deadline)
         self.outboxes: Mapping[str, Hands[Delivery]] = {}
         self._rules = rules
-        self._enrichers = enrichers
-        self._owners = owners
+        self.explainer = explainer
         self._outlets = {outlet.name: outlet for outlet in outlets}
-        self._prepared = False
-        self._preparing = asyncio.Lock()
 
     # -- receive ------------------------------------------------------------------------------------------------
 
@@ -135,13 +92,13 @@ class Pipeline:
     async def _advance(self, event: Event, now: datetime) -> None:
         group = alertmanager.parse(event.body)
         deadline_at = asyncio.get_running_loop().time() + self._rules.enrich.deadline.total_seconds()
-        found, gaps = await self._identify(group)
+        found, gaps = await self.explainer.identify(group)
         memories, elsewhere = await self._database.run_lightly(
             recall, [case.key for case in found], {(case.subject.cluster, case.domain) for case in found if case.domain}
         )
         decisions = {case.key: self._decide(case, memories, elsewhere, now) for case in found}
         open_cases = [case for case in found if decisions[case.key].action is not Action.SKIP]
-        findings = await self._enrich(open_cases, deadline_at, now)
+        findings = await self.explainer.enrich(open_cases, deadline_at, now)
         plans = []
         for case in found:
             await asyncio.sleep(0)  # a webhook may hold thousands; others want an answer meanwhile
@@ -150,7 +107,7 @@ class Pipeline:
             if decision.action is not Action.SKIP:
                 known = merge([findings[cases.subject_key(case)], Findings(gaps=gaps)])
                 others = _others(case, elsewhere)
-                report, decision = self._assess(case, group, memory, decision, known, others, now)
+                report, decision = self.explainer.assess(case, group, memory, decision, known, others, now)
             messages = self._render(report, decision)
             plans.append(Plan(_row(case, memory, report, self._rules.identify, now), decision, report, messages))
         room = {name: hands.free for name, hands in self.outboxes.items()}
@@ -171,33 +128,6 @@ class Pipeline:
                 verdict=plan.row.verdict,
             )
 
-    async def _identify(self, group: Group) -> tuple[list[Case], tuple[Gap, ...]]:
-        rules = self._rules
-        owners: dict[tuple[str, str], str] = {}
-        asked = set()
-        unnamed = {alert.fingerprint: identify.pods_to_look_up([alert], rules.identify) for alert in group.alerts}
-        unnamed = {fingerprint: pods for fingerprint, pods in unnamed.items() if pods}
-        known = await self._database.run_lightly(incidents.known_alerts, list(unnamed)) if unnamed else {}
-        for fingerprint, pods in unnamed.items():
-            if fingerprint not in known:
-                asked |= pods
-            elif known[fingerprint].workload:
-                owners.update(dict.fromkeys(pods, known[fingerprint].workload))
-        gaps: tuple[Gap, ...] = ()
-        if asked and self._owners is not None:
-            try:
-                async with asyncio.timeout(rules.enrich.deadline.total_seconds() * OWNERS_SHARE):
-                    owners.update(await self._owners.owners(asked))
-            except (LookupFailed, TimeoutError) as failure:
-                reason = str(failure) or "timed out"
-                gaps = (Gap("Prometheus", reason, ("the pod's owner",)),)
-        async with self._preparing:
-            if not self._prepared:
-                await asyncio.to_thread(destination.prepare)
-                self._prepared = True
-        sort_out = partial(cases.sort_out, group, owners, rules.identify, rules.destination)
-        return sort_out() if len(group.alerts) <= MANY_ALERTS else await asyncio.to_thread(sort_out), gaps
-
     def _decide(
         self,
         case: Case,
@@ -207,69 +137,6 @@ class Pipeline:
     ) -> Decision:
         others = bool(_others(case, elsewhere))
         return decide(memories.get(case.key), case.arrival, elsewhere=others, now=now, settings=self._rules.decide)
-
-    async def _enrich(
-        self, found: list[Case], deadline_at: float, now: datetime
-    ) -> Mapping[tuple[str, str | None, str | None], Findings]:
-        """One set of lookups a subject, all subjects side by side, all within what is left of the deadline."""
-        inquiries = cases.inquiries(found, now)
-        left = timedelta(seconds=max(deadline_at - asyncio.get_running_loop().time(), 0.05))
-        with metrics.STAGE_SECONDS.labels("enrich").time():
-            async with asyncio.TaskGroup() as group:
-                asked = []
-                for inquiry in inquiries.values():
-                    asked.append(group.create_task(gather(self._enrichers, inquiry, left)))
-                    if len(asked) % MANY_ALERTS == 0:
-                        await asyncio.sleep(0)
-        answers = [task.result() for task in asked]
-        for gap in (gap for answer in answers for gap in answer.gaps):
-            metrics.GAPS.labels(gap.source).inc()
-        return dict(zip(inquiries, answers, strict=True))
-
-    def _assess(
-        self,
-        case: Case,
-        group: Group,
-        memory: Memory | None,
-        decision: Decision,
-        findings: Findings,
-        elsewhere: tuple[str, ...],
-        now: datetime,
-    ) -> tuple[Report, Decision]:
-        rules = self._rules
-        classification = classify(case.subject, rules.apps)
-        assessment = assess(
-            case.kind, case.subject, case.destinations, classification, findings, case.lead, now, rules.assess
-        )
-        decision = reconsider(decision, memory, assessment.verdict)
-        reason = decision.reason if isinstance(decision.reason, NoticeReason) else NoticeReason.FIRST
-        priority, _ = route(rules.routes, classification, assessment.verdict, reason, ())
-        lead = case.lead
-        report = Report(
-            incident_id=memory.incident_id if memory else new_id(now),
-            kind=case.kind,
-            reason=reason,
-            subject=case.subject,
-            destination=case.destinations[0] if case.destinations else None,
-            other_destinations=case.destinations[1:],
-            classification=classification,
-            findings=findings,
-            assessment=assessment,
-            priority=priority,
-            alert_name=lead.name,
-            summary=lead.annotations.get("summary", ""),
-            description=lead.annotations.get("description", ""),
-            labels=lead.labels,
-            firing=len(case.arrival.firing),
-            seen=(memory.seen if memory else 0) + 1,
-            started_at=case.started_at,
-            written_at=now,
-            alertmanager_url=group.external_url,
-            generator_url=lead.generator_url,
-            truncated=group.truncated,
-            elsewhere=elsewhere,
-        )
-        return report, decision
 
     def _render(self, report: Report | None, decision: Decision) -> tuple[Message, ...]:
         if report is None or decision.action is not Action.NOTIFY:

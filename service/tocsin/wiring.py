@@ -13,10 +13,11 @@ from tocsin.enrich.pods import PodAges, PodOwners
 from tocsin.enrich.policy_history import PolicyHistory
 from tocsin.enrich.prometheus import Prometheus
 from tocsin.enrich.volume import VolumeLookups
+from tocsin.explain import Explainer, Rules
 from tocsin.gitops.repository import Repository, keep_fresh
 from tocsin.housekeeping import keep_house, observe, release
 from tocsin.outlet import Outlet
-from tocsin.pipeline import Pipeline, Rules
+from tocsin.pipeline import Pipeline
 from tocsin.settings import Settings
 from tocsin.store.database import Database
 
@@ -79,7 +80,8 @@ def build_pipeline(
         retry=settings.retry,
     )
     owners = PodOwners(found.prometheus) if found.prometheus is not None and not offline else None
-    return Pipeline(database, rules, _enrichers(settings, found, offline=offline), owners, outlets)
+    explainer = Explainer(database, rules, _enrichers(settings, found, offline=offline), owners)
+    return Pipeline(database, rules, explainer, outlets)
 
 
 def _enrichers(settings: Settings, found: Sources, *, offline: bool) -> list[Enricher]:

@@ -82,7 +82,7 @@ class House:
         self.pipeline = build_pipeline(
             self.settings, apps_file.load(), self.store, Sources(None, None), [p.outlet for p in self.phones]
         )
-        self.pipeline._enrichers = [self.source]
+        self.pipeline.explainer.enrichers = [self.source]
 
     async def crash(self) -> None:
         """The process is gone and a new one starts: what was claimed is released, memory is the file."""
@@ -338,7 +338,7 @@ async def test_an_event_that_cannot_be_processed_is_forwarded_plainly(
     def broken(*_: object) -> None:
         raise RuntimeError("a mistake of ours")
 
-    monkeypatch.setattr("tocsin.pipeline.classify", broken)
+    monkeypatch.setattr("tocsin.explain.classify", broken)
     await house.hear(novel())
     assert phone.sent == []
     await house.settle(NOW + timedelta(minutes=1))

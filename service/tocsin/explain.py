@@ -1,0 +1,163 @@
+"""Explains the cases of one webhook: who they are about, what is found out of it, what follows. Every stage in order.
+
+What goes wrong on the way becomes a gap, never a failure.
+"""
+
+import asyncio
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from functools import partial
+from typing import Protocol
+
+from tocsin import cases, destination, identify, metrics
+from tocsin.assess.judge import assess
+from tocsin.assess.settings import AssessSettings
+from tocsin.cases import Case
+from tocsin.classify import AppsFile, classify
+from tocsin.decide import DecideSettings, Decision, Memory, reconsider
+from tocsin.destination import DestinationSettings
+from tocsin.enrich.enricher import Enricher, gather
+from tocsin.enrich.settings import EnrichSettings
+from tocsin.errors import LookupFailed
+from tocsin.findings import Findings, Gap
+from tocsin.identify import IdentifySettings
+from tocsin.model import Group, NoticeReason
+from tocsin.report import Report
+from tocsin.retry import RetrySettings
+from tocsin.routing import RoutingSettings, route
+from tocsin.store import incidents
+from tocsin.store.database import Database, new_id
+
+MANY_ALERTS = 100
+"""Alerts of one webhook that may be sorted out at a stretch: others want an answer meanwhile."""
+OWNERS_SHARE = 0.4
+"""Part of the enrichment deadline that finding the owners of pods may use up."""
+
+
+class OwnerLookup(Protocol):
+    """Finds the workload of pods whose alert does not name one."""
+
+    async def owners(self, pods: Collection[tuple[str, str]]) -> Mapping[tuple[str, str], str]:
+        """Workloads by (namespace, pod), as far as they are known; raises LookupFailed."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Rules:
+    """The settings of every pure stage."""
+
+    identify: IdentifySettings
+    destination: DestinationSettings
+    apps: AppsFile
+    decide: DecideSettings
+    enrich: EnrichSettings
+    assess: AssessSettings
+    routes: RoutingSettings
+    retry: RetrySettings
+
+
+class Explainer:
+    """Asks the lookups about cases and concludes. `enrichers` and `owners` are the lookups there are."""
+
+    def __init__(
+        self, database: Database, rules: Rules, enrichers: Sequence[Enricher], owners: OwnerLookup | None
+    ) -> None:
+        self.enrichers = enrichers
+        self._database = database
+        self._rules = rules
+        self._owners = owners
+        self._prepared = False
+        self._preparing = asyncio.Lock()
+
+    async def identify(self, group: Group) -> tuple[list[Case], tuple[Gap, ...]]:
+        """The incidents a webhook is about, and a gap where the owners of pods could not be asked for."""
+        rules = self._rules
+        owners: dict[tuple[str, str], str] = {}
+        asked = set()
+        unnamed = {alert.fingerprint: identify.pods_to_look_up([alert], rules.identify) for alert in group.alerts}
+        unnamed = {fingerprint: pods for fingerprint, pods in unnamed.items() if pods}
+        known = await self._database.run_lightly(incidents.known_alerts, list(unnamed)) if unnamed else {}
+        for fingerprint, pods in unnamed.items():
+            if fingerprint not in known:
+                asked |= pods
+            elif known[fingerprint].workload:
+                owners.update(dict.fromkeys(pods, known[fingerprint].workload))
+        gaps: tuple[Gap, ...] = ()
+        if asked and self._owners is not None:
+            try:
+                async with asyncio.timeout(rules.enrich.deadline.total_seconds() * OWNERS_SHARE):
+                    owners.update(await self._owners.owners(asked))
+            except (LookupFailed, TimeoutError) as failure:
+                reason = str(failure) or "timed out"
+                gaps = (Gap("Prometheus", reason, ("the pod's owner",)),)
+        async with self._preparing:
+            if not self._prepared:
+                await asyncio.to_thread(destination.prepare)
+                self._prepared = True
+        sort_out = partial(cases.sort_out, group, owners, rules.identify, rules.destination)
+        return sort_out() if len(group.alerts) <= MANY_ALERTS else await asyncio.to_thread(sort_out), gaps
+
+    async def enrich(
+        self, found: list[Case], deadline_at: float, now: datetime
+    ) -> Mapping[tuple[str, str | None, str | None], Findings]:
+        """One set of lookups a subject, all subjects side by side, all within what is left of the deadline."""
+        inquiries = cases.inquiries(found, now)
+        left = timedelta(seconds=max(deadline_at - asyncio.get_running_loop().time(), 0.05))
+        with metrics.STAGE_SECONDS.labels("enrich").time():
+            async with asyncio.TaskGroup() as group:
+                asked = []
+                for inquiry in inquiries.values():
+                    asked.append(group.create_task(gather(self.enrichers, inquiry, left)))
+                    if len(asked) % MANY_ALERTS == 0:
+                        await asyncio.sleep(0)
+        answers = [task.result() for task in asked]
+        for gap in (gap for answer in answers for gap in answer.gaps):
+            metrics.GAPS.labels(gap.source).inc()
+        return dict(zip(inquiries, answers, strict=True))
+
+    def assess(
+        self,
+        case: Case,
+        group: Group,
+        memory: Memory | None,
+        decision: Decision,
+        findings: Findings,
+        elsewhere: tuple[str, ...],
+        now: datetime,
+    ) -> tuple[Report, Decision]:
+        """All that a message says of one incident, and the decision now that the verdict is known."""
+        rules = self._rules
+        classification = classify(case.subject, rules.apps)
+        assessment = assess(
+            case.kind, case.subject, case.destinations, classification, findings, case.lead, now, rules.assess
+        )
+        decision = reconsider(decision, memory, assessment.verdict)
+        reason = decision.reason if isinstance(decision.reason, NoticeReason) else NoticeReason.FIRST
+        priority, _ = route(rules.routes, classification, assessment.verdict, reason, ())
+        lead = case.lead
+        report = Report(
+            incident_id=memory.incident_id if memory else new_id(now),
+            kind=case.kind,
+            reason=reason,
+            subject=case.subject,
+            destination=case.destinations[0] if case.destinations else None,
+            other_destinations=case.destinations[1:],
+            classification=classification,
+            findings=findings,
+            assessment=assessment,
+            priority=priority,
+            alert_name=lead.name,
+            summary=lead.annotations.get("summary", ""),
+            description=lead.annotations.get("description", ""),
+            labels=lead.labels,
+            firing=len(case.arrival.firing),
+            seen=(memory.seen if memory else 0) + 1,
+            started_at=case.started_at,
+            written_at=now,
+            alertmanager_url=group.external_url,
+            generator_url=lead.generator_url,
+            truncated=group.truncated,
+            elsewhere=elsewhere,
+        )
+        return report, decision
