@@ -1,15 +1,32 @@
-"""Reports to render: one for each kind of message in docs/messages.md, built from model values only."""
+"""Reports to render: one for each kind of message in docs/messages.md, judged as the service judges."""
 
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
-from tocsin.findings import Change, Findings, Gap, Lookups, PolicyFacts, PolicyMatch, Volume
-from tocsin.model import Classification, Destination, Evidence, Kind, NoticeReason, Posture, Priority, Subject, Verdict
+from tocsin.assess.judge import assess
+from tocsin.assess.settings import AssessSettings
+from tocsin.findings import Change, Findings, Gap, Lookups, PodFacts, PolicyFacts, PolicyMatch, Volume
+from tocsin.model import (
+    Alert,
+    AlertStatus,
+    Classification,
+    Destination,
+    Evidence,
+    Kind,
+    NoticeReason,
+    Posture,
+    Priority,
+    Subject,
+    Verdict,
+)
 from tocsin.report import Assessment, Report
 
 NOW = datetime(2026, 11, 22, 14, 13, 5, tzinfo=UTC)
 ALERTMANAGER = "https://alertmanager.home.example"
 QUERY = "https://prometheus.home.example/graph?g0.expr=hubble_dns_queries_total&g0.tab=1"
+
+
+GITHUB = ("github.com", "api.github.com", "raw.githubusercontent.com", "codeload.github.com")
 
 
 def ago(**parts: float) -> datetime:
@@ -23,16 +40,31 @@ def destination(name: str, domain: str = "") -> Destination:
     return Destination(raw=f"{name}.", name=name, domain=domain or name, shown=f"{head}[.]{top}" if head else name)
 
 
+def classed(posture: Posture, *expected: str) -> Classification:
+    """What apps.yaml says."""
+    return Classification(posture, (Evidence("apps.yaml", f"*: {posture}"),), expected=expected)
+
+
+def judged(report: Report) -> Report:
+    """The report with the conclusion that follows from its findings."""
+    names = (report.destination, *report.other_destinations) if report.destination else ()
+    alert = Alert(AlertStatus.FIRING, report.labels, {}, report.started_at, None, "", "0" * 16)
+    subject, kind = report.subject, report.kind
+    found = assess(kind, subject, names, report.classification, report.findings, alert, NOW, AssessSettings())
+    return replace(report, assessment=found)
+
+
 def unexplained() -> Report:
     """A bounded workload asks for a name that nobody explains."""
     paste = destination("files.paste-drop.example", "paste-drop.example")
     bump = Change(
         sha="5f2c9e1",
-        at=ago(hours=2),
+        at=ago(hours=2, minutes=11),
         author="renovate[bot]",
         bot=True,
         subject="feat(container): update recyclarr 7.4.1 -> 7.5.0",
         pull_request=11999,
+        what=("7.4.1 -> 7.5.0",),
     )
     opened = Change(
         sha="a81b0c7",
@@ -43,14 +75,14 @@ def unexplained() -> Report:
         pull_request=11533,
         what=("+ world:443",),
     )
-    return Report(
+    report = Report(
         incident_id="20261122T141305-8f14e45f",
         kind=Kind.NOVEL,
         reason=NoticeReason.FIRST,
         subject=Subject("", "media", "recyclarr", ("recyclarr-29788325-vfgx7",), "label workload"),
         destination=paste,
         other_destinations=(),
-        classification=Classification(Posture.BOUNDED, (Evidence("apps.yaml", "recyclarr is bounded"),)),
+        classification=classed(Posture.BOUNDED, *GITHUB),
         findings=Findings(
             lookups={
                 "paste-drop.example": Lookups(
@@ -76,18 +108,7 @@ def unexplained() -> Report:
                 releases=(bump,),
             ),
         ),
-        assessment=Assessment(
-            Verdict.UNEXPLAINED,
-            "recyclarr is bounded and this name is not among its 4 expected destinations.",
-            (
-                "first asked 14:02 UTC, 11 min ago; 12 lookups, 1 pod (recyclarr-29788325-vfgx7)",
-                "no pod of recyclarr asked for it in 14 d; no other workload asks for paste-drop[.]example",
-                "policy recyclarr-allow lets it through: world:443",
-                'policy unchanged for 41 d (#11533, "toEntities world for canonical names")',
-                "recyclarr 7.4.1 -> 7.5.0 2 h before (#11999, renovate)",
-            ),
-            "look at the pod, or accept the name if 7.5.0 explains it.",
-        ),
+        assessment=Assessment(Verdict.UNJUDGED, ""),
         priority=Priority.URGENT,
         alert_name="EgressNovelDestination",
         summary="media/recyclarr asked for files.paste-drop.example for the first time",
@@ -106,43 +127,59 @@ def unexplained() -> Report:
         alertmanager_url=ALERTMANAGER,
         generator_url=QUERY,
     )
+    return judged(report)
 
 
 def explained() -> Report:
     """A rollout: another pod of the workload asked before."""
-    return replace(
+    pod = "sonarr-7c9d5b8f6d-q2x8v"
+    bump = Change("77aa01c", ago(minutes=20), "renovate[bot]", True, "bump", 12003, ("image 4.0.9 -> 4.0.10",))
+    lookups = Lookups(
+        "thetvdb.com",
+        pods=(pod,),
+        first_asked_at=ago(days=14),
+        lookups=3,
+        earlier_pods=("sonarr-5f9c7d8b6c-x2x8v",),
+        earlier_at=ago(minutes=31),
+        neighbours=(),
+        watched_for=timedelta(days=14),
+    )
+    report = replace(
         unexplained(),
-        subject=Subject("", "media", "sonarr", ("sonarr-7c9d5b8f6d-q2x8v",), "label workload"),
+        subject=Subject("", "media", "sonarr", (pod,), "label workload"),
         destination=destination("api.thetvdb.com", "thetvdb.com"),
-        findings=Findings(),
-        assessment=Assessment(
-            Verdict.EXPLAINED,
-            "Another sonarr pod asked for it 31 min ago; this pod is new (rollout 12 min ago, image 4.0.9 -> 4.0.10).",
+        classification=classed(Posture.UNKNOWN),
+        findings=Findings(
+            lookups={"thetvdb.com": lookups},
+            policy=PolicyFacts(
+                (PolicyMatch("sonarr-allow", "media", "a.yaml", allows={"api.thetvdb.com": "world:443"}),), (bump,)
+            ),
+            pods=PodFacts({pod: ago(minutes=12)}),
         ),
         priority=Priority.LOW,
         labels={"alertname": "EgressNovelDestination", "namespace": "media", "workload": "sonarr"},
     )
+    return judged(report)
 
 
 def expected() -> Report:
     """The name is listed in the configuration."""
-    return replace(
-        explained(),
-        assessment=Assessment(
-            Verdict.EXPECTED, "api.thetvdb[.]com is among the expected destinations of sonarr (apps.yaml)."
-        ),
-        priority=Priority.MIN,
-    )
+    report = replace(explained(), classification=classed(Posture.BOUNDED, "*.thetvdb.com"), findings=Findings())
+    return replace(judged(report), priority=Priority.MIN)
 
 
 def volume() -> Report:
     """A workload sends far more than it does in a day."""
-    return replace(
+    opened = Change("a81b0c7", ago(days=63), "Anna", False, "open for flows", 11201, ("+ world:443",))
+    bump = Change("b92c1d8", ago(days=9), "renovate[bot]", True, "bump", 11800, ("4.0.1 -> 4.0.2",))
+    report = replace(
         unexplained(),
         kind=Kind.VOLUME,
         subject=Subject("", "home", "node-red", ("node-red-0",), "owner of the pod"),
         destination=None,
+        classification=classed(Posture.UNBOUNDED),
         findings=Findings(
+            lookups={"example.net": Lookups("example.net", neighbours=())},
             volume=Volume(
                 rate=18.4e6,
                 avg_24h=164e3,
@@ -153,73 +190,73 @@ def volume() -> Report:
                 since_at=ago(minutes=33),
                 new_names=("backup-eu.example.net",),
                 baseline_for=timedelta(days=6, hours=4),
-            )
-        ),
-        assessment=Assessment(
-            Verdict.SUSPICIOUS,
-            "18.4 MB/s over 10 min against 164 kB/s on average over 24 h; 11 GB since 13:40 UTC. Baseline 6 d 4 h old.",
-            (
-                "in the same hour: 1 new name, backup-eu.example[.]net (none of the other 166 workloads asks for it)",
-                "node-red is unbounded by design (apps.yaml), world:443",
-                "nothing deployed in 9 d; policy unchanged for 63 d",
             ),
-            "`hubble observe --from-pod home/node-red --since 1h`, then decide.",
+            policy=PolicyFacts(
+                (PolicyMatch("node-red-allow", "home", "b.yaml", allows={"*": "world:443"}, changes=(opened,)),),
+                (bump,),
+            ),
         ),
         priority=Priority.HIGH,
         alert_name="EgressVolumeAnomaly",
         labels={"alertname": "EgressVolumeAnomaly", "namespace": "home", "pod": "node-red-0", "severity": "warning"},
         started_at=ago(minutes=33),
     )
+    return judged(report)
 
 
 def gaps() -> Report:
     """Prometheus and the repository did not answer; three more names and a named cluster."""
     report = unexplained()
-    return replace(
+    policy = report.findings.policy or PolicyFacts()
+    (allowing,) = policy.policies
+    others = tuple(destination(f"{name}.paste-drop.example", "paste-drop.example") for name in ("cdn", "up", "www"))
+    names = ("files.paste-drop.example", *(other.name for other in others))
+    report = replace(
         report,
         subject=replace(report.subject, cluster="lab"),
-        other_destinations=tuple(
-            destination(name) for name in ("cdn.paste-drop.example", "up.paste-drop.example", "paste-drop.example")
-        ),
+        other_destinations=others,
         findings=Findings(
-            policy=PolicyFacts(stale_for=timedelta(minutes=47), stale_reason="fetch failing: authentication"),
+            policy=PolicyFacts(
+                (replace(allowing, allows=dict.fromkeys(names, "world:443"), changes=()),),
+                stale_for=timedelta(minutes=47),
+                stale_reason="fetch failing: authentication",
+            ),
             gaps=(
                 Gap("Prometheus", "timed out after 5 s", ("first-seen", "neighbours")),
                 Gap("GitHub", "rate limited until 14:30 UTC", ("pull requests",)),
             ),
         ),
-        assessment=replace(report.assessment, reasons=("policy recyclarr-allow lets it through: world:443",)),
         firing=4,
         truncated=3,
     )
+    return judged(report)
 
 
 def worse() -> Report:
     """Told before as unexplained, now suspicious."""
     report = unexplained()
-    found = (
-        "48 names under paste-drop[.]example in 10 min, labels up to 61 characters: shaped like a tunnel",
-        *report.assessment.reasons,
-    )
-    verdict = replace(report.assessment, verdict=Verdict.SUSPICIOUS, reasons=found)
-    return replace(report, reason=NoticeReason.WORSE, assessment=verdict, seen=6, firing=1, started_at=ago(hours=3))
+    (found,) = report.findings.lookups.values()
+    tunnel = tuple(f"{number:02d}a7f3c9e1b{number:02d}d5e8f.paste-drop.example" for number in range(10, 22))
+    lookups = {found.domain: replace(found, names=tunnel, lookups=480)}
+    report = replace(report, findings=replace(report.findings, lookups=lookups))
+    return replace(judged(report), reason=NoticeReason.WORSE, seen=6, firing=1, started_at=ago(hours=3))
 
 
 def wider() -> Report:
     """A second workload asks for the domain of an open incident."""
     report = unexplained()
-    told = replace(
-        report.assessment, headline="radarr is bounded and this name is not among its 6 expected destinations."
-    )
-    told = replace(told, reasons=("media/recyclarr asks for paste-drop[.]example since 14:02 UTC", *told.reasons[2:4]))
-    return replace(
+    (found,) = report.findings.lookups.values()
+    asked = replace(found, pods=("radarr-6d8f9c7b5d-z4x8v",), lookups=2, neighbours=("media/recyclarr",))
+    report = replace(
         report,
         reason=NoticeReason.WIDER,
         elsewhere=("media/recyclarr",),
-        subject=Subject("", "media", "radarr", ("radarr-0",), "label workload"),
-        assessment=replace(told, next_step="look at both pods; one cause is likely."),
+        subject=Subject("", "media", "radarr", ("radarr-6d8f9c7b5d-z4x8v",), "label workload"),
+        classification=classed(Posture.BOUNDED, *GITHUB, "radarr.video", "api.themoviedb.org"),
+        findings=Findings(lookups={found.domain: asked}, policy=PolicyFacts()),
         labels={**report.labels, "workload": "radarr"},
     )
+    return judged(report)
 
 
 def repeat() -> Report:

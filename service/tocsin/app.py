@@ -34,6 +34,9 @@ EVENT_LANES = 8
 """Events processed at a time: one that waits for slow lookups does not hold up the others."""
 
 
+STORE_WITHIN = 2.0
+"""Seconds that whoever asks about the process waits for the store."""
+
 Observe = Callable[[datetime], Awaitable[None]]
 
 
@@ -61,9 +64,10 @@ class Story:
         """Brings the gauges up to date; a store that is away leaves them as they were."""
         await self._loaded.wait()
         try:
-            await self._observe(datetime.now(UTC))
-        except StoreUnavailable as failure:
-            log.warning("observe_failed", error=str(failure))
+            async with asyncio.timeout(STORE_WITHIN):
+                await self._observe(datetime.now(UTC))
+        except (StoreUnavailable, TimeoutError) as failure:
+            log.warning("observe_failed", error=str(failure) or f"the store did not answer within {STORE_WITHIN:g} s")
 
     def begin(self, pipeline: "Pipeline", observe: Observe) -> None:
         """Lets everybody go on who waited."""
@@ -179,10 +183,10 @@ async def _drain(workers: Sequence[Worker[Any]], tasks: Sequence[asyncio.Task[No
 async def _not_ready(store: Sqlite, workers: Sequence[Worker[Any]]) -> list[str]:
     wrong = [f"worker {worker.name} is not running" for worker in workers if not worker.alive(datetime.now(UTC))]
     try:
-        async with asyncio.timeout(2):
+        async with asyncio.timeout(STORE_WITHIN):
             await store.run(_probe)
     except (StoreUnavailable, TimeoutError) as failure:
-        wrong.append(str(failure) or "the store did not answer within 2 s")
+        wrong.append(str(failure) or f"the store did not answer within {STORE_WITHIN:g} s")
     return wrong
 
 

@@ -30,6 +30,14 @@ _INTERNAL = frozenset(
 )  # arpa: in-addr.arpa, ip6.arpa and home.arpa
 _RESERVED = frozenset({"example", "invalid", "test"})
 _NEVER_A_NAMESPACE = frozenset({"com", "net", "org"})
+_INSIDE = tuple(
+    map(
+        ipaddress.ip_network,
+        ("10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "127.0.0.0/8", "::1/128", "fc00::/7", "fe80::/10"),
+    )
+)
+"""Addresses that stay on the own network (RFC 1918, RFC 4193, loopback, IPv6 link-local)."""
+_HOST_LABEL = re.compile(r"[a-z0-9_]([a-z0-9_-]*[a-z0-9_])?")
 _ORDINAL = re.compile(r"-\d+$")
 
 
@@ -71,7 +79,8 @@ def normalise(raw: str, suffixes: DestinationSettings) -> Destination:
     address = _address(raw.strip().removesuffix("."))
     if address is not None:
         shown = str(address)[::-1].replace(".", "].[", 1)[::-1]
-        return Destination(raw, name, name, shown, internal=not address.is_global)
+        inside = any(address in network for network in _INSIDE if network.version == address.version)
+        return Destination(raw, name, name, shown, internal=inside)
     domain = registrable_domain(name)
     return Destination(raw, name, domain, shorten(_defanged(labels) or name), _is_internal(labels, suffixes))
 
@@ -165,7 +174,7 @@ def _is_top_level(label: str) -> bool:
 
 def _is_internal(labels: Sequence[str], suffixes: DestinationSettings) -> bool:
     if len(labels) == 1:
-        return labels[0] not in ("*", "")
+        return _HOST_LABEL.fullmatch(labels[0]) is not None
     own = (suffixes.cluster_domain, *suffixes.lan_domains)
     return labels[-1] in _INTERNAL or any(_before(labels, domain) is not None for domain in own)
 

@@ -3,6 +3,8 @@
 import asyncio
 import re
 import signal
+import subprocess
+import textwrap
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import AbstractContextManager, asynccontextmanager
 from datetime import UTC, datetime, timedelta
@@ -11,6 +13,7 @@ from typing import Any
 
 import aiohttp
 import pytest
+import yaml
 
 from fake_ntfy import FakeNtfy
 from kit import Process, tocsin, until
@@ -183,3 +186,22 @@ async def test_thousands_of_alerts_in_one_group_are_one_webhook_and_few_messages
         await until(told(ntfy, 1))
         assert len(ntfy.received) == 1
         assert "3000" in ntfy.received[0]["message"]
+
+
+def test_the_configuration_in_the_readme_sends_egress_alerts_here(tmp_path: Path) -> None:
+    readme = (Path(__file__).parents[2] / "README.md").read_text(encoding="utf-8")
+    (block,) = [text for text in re.findall(r"```yaml\n(.*?)```", readme, re.DOTALL) if "webhook_configs" in text]
+    example = yaml.safe_load(textwrap.dedent(block))
+    example["route"]["receiver"] = "elsewhere"
+    example["receivers"].append({"name": "elsewhere"})
+    path = tmp_path / "alertmanager.yml"
+    path.write_text(yaml.safe_dump(example))
+
+    def amtool(*arguments: str) -> str:
+        return subprocess.run(["amtool", *arguments], check=True, capture_output=True, text=True).stdout
+
+    assert "SUCCESS" in amtool("check-config", str(path))
+    for name, receiver in (
+        ("EgressNovelDestination", "tocsin"), ("PodEgressVolumeAnomaly", "tocsin"), ("KubePodCrashLooping", "elsewhere")
+    ):  # fmt: skip
+        assert amtool("config", "routes", "test", f"--config.file={path}", f"alertname={name}").strip() == receiver

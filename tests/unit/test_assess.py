@@ -148,7 +148,7 @@ def test_a_bounded_app_asks_for_a_name_nobody_explains() -> None:
             'policy unchanged for 41 d (#11533, "toEntities world for canonical names")',
             "recyclarr 7.4.1 -> 7.5.0 2 h before (#11999, renovate)",
         ),
-        "look at the pod, or accept the name if the release explains it.",
+        "look at the pod, or accept the name if 7.5.0 explains it.",
     )
 
 
@@ -178,7 +178,15 @@ def test_no_longer_past_is_claimed_than_was_watched(watched_for: timedelta | Non
 
 def test_what_was_not_looked_up_is_not_said() -> None:
     assert "no other workload" not in " ".join(novel(findings=found(neighbours=None)).reasons)
-    assert novel(findings=Findings(gaps=(Gap("Prometheus", "timed out"),))).reasons == ()
+    nothing = Findings(gaps=(Gap("Prometheus", "timed out"),))
+    assert novel(findings=nothing).reasons == (f"alert since 14:03 UTC, 10 min ago; 1 pod ({POD})",)
+
+
+@pytest.mark.parametrize("case", [{}, {"findings": found(**EARLIER)}, {"names": ["nas.lan"]}, {"names": [ENCODED]}])
+def test_a_workload_that_is_not_classified_is_said_to_be_so_once(case: dict[str, Any]) -> None:
+    said = novel(*case.pop("names", []), classification=classed(Posture.UNKNOWN), **case)
+    assert [said.headline, *said.reasons].count("recyclarr is not classified (apps.yaml)") <= 1
+    assert "recyclarr is not classified (apps.yaml)" in " ".join((said.headline, *said.reasons))
 
 
 @pytest.mark.parametrize(

@@ -73,12 +73,6 @@ def test_many_gaps_are_counted() -> None:
     assert body(replace(reports.explained(), findings=Findings(gaps=gaps)))[-1] == "Not known: 3 more lookups failed."
 
 
-def test_many_names_are_counted() -> None:
-    others = tuple(reports.destination(f"n{number}.paste.example") for number in range(8))
-    said = body(replace(reports.unexplained(), other_destinations=others))
-    assert any(line.endswith("n4.paste[.]example and 3 more.") for line in said)
-
-
 def test_no_message_is_empty() -> None:
     nothing = Assessment(Verdict.UNEXPLAINED, "")
     for kind in Kind:

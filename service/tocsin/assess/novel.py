@@ -89,7 +89,7 @@ def _listed_as_expected(case: Novelty) -> Conclusion | None:
 
 def _troubling(case: Novelty) -> Conclusion | None:
     trouble = _trouble(case)
-    return (Verdict.SUSPICIOUS, f"{trouble[0][:1].upper()}{trouble[0][1:]}.") if trouble else None
+    return (Verdict.SUSPICIOUS, f"{sentences.opening(trouble[0])}.") if trouble else None
 
 
 def _outside_of_lan_only(case: Novelty) -> Conclusion | None:
@@ -132,7 +132,7 @@ def _unexplained(case: Novelty) -> Conclusion:
     if not case.subject.workload:
         text = f"Which workload asked could not be told, and nothing explains {names}."
     elif case.classification.posture is Posture.UNKNOWN:
-        text = f"{name} is not classified (apps.yaml), and nothing explains {names}."
+        text = f"{sentences.standing(case.subject, case.classification)}, and nothing explains {names}."
     else:
         meant = "bounded" if case.classification.posture is Posture.BOUNDED else "neither bounded nor unbounded"
         missed = f"{names} {'is' if one else 'are'} not among its {units.count(len(expected), 'expected destination')}"
@@ -224,6 +224,8 @@ def _reasons(case: Novelty, verdict: Verdict, headline: str) -> list[str]:
         reasons.append(f"{len(case.destinations)} names: " + _names([each.shown for each in case.destinations]))
     elif first.wildcard and found.names:
         reasons.append(f"{units.count(len(found.names), 'name')}: {sentences.listed(found.names)}")
+    if found.lookups is None:
+        reasons.append(sentences.alerted(case.subject, case.started_at, case.now))
     if case.looked_up:
         rolled_out = verdict is Verdict.EXPLAINED and bool(found.earlier_pods)
         past = None if rolled_out else sentences.before(found, case.subject, settings.look_back, case.now)
@@ -231,6 +233,9 @@ def _reasons(case: Novelty, verdict: Verdict, headline: str) -> list[str]:
         reasons += [sentences.asked(found, case.now), "; ".join(part for part in (past, others) if part)]
     if found.denied:
         reasons.append("policy denied lookups of it")
+    standing = sentences.standing(case.subject, case.classification)
+    if case.classification.posture is Posture.UNKNOWN and case.subject.workload and standing not in headline:
+        reasons.append(standing)
     reasons += sentences.conflicts(case.classification)
     if case.findings.policy:
         told = any(sentences.version_change(release) in headline for release in case.policy.releases)
@@ -253,5 +258,5 @@ def _next_step(case: Novelty, verdict: Verdict) -> str:
         return ""
     released = sentences.released_before(case.policy, case.began_at, case.settings.changed_within)
     if released:
-        return f"{_LOOK}, or accept the name if the release explains it."
+        return f"{_LOOK}, or accept the name if {sentences.new_version(released) or 'the release'} explains it."
     return f"{_LOOK}, or accept the name if it belongs to it."

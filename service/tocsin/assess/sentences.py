@@ -40,6 +40,22 @@ def meant_to_be(classification: Classification) -> str:
     return words[classification.posture] + (f" ({shown})" if shown else "")
 
 
+def standing(subject: Subject, classification: Classification) -> str:
+    """The class of a workload in a sentence: "node-red is unbounded by design (apps.yaml)"."""
+    return f"{who(subject)} is {meant_to_be(classification)}"
+
+
+def opening(sentence: str) -> str:
+    """A sentence as it opens a message; one that begins with somebody's name keeps it as it is written."""
+    return f"T{sentence[1:]}" if sentence.startswith("the ") else sentence
+
+
+def alerted(subject: Subject, started_at: datetime, now: datetime) -> str:
+    """What the alert itself says of when and where, for want of better."""
+    where = f"; {units.count(len(subject.pods), 'pod')} ({listed(subject.pods)})" if subject.pods else ""
+    return f"alert since {units.clock(started_at, now)}, {units.ago(now - started_at)}{where}"
+
+
 def conflicts(classification: Classification) -> Iterator[str]:
     """What else is said of the workload and disagrees."""
     for rival in classification.conflicts:
@@ -60,8 +76,10 @@ def asked(found: Lookups, now: datetime) -> str | None:
     return "; ".join(parts) or None
 
 
-def before(found: Lookups, subject: Subject, look_back: timedelta, now: datetime) -> str:
-    """Whether other pods of the workload asked, for no longer a past than was watched."""
+def before(found: Lookups, subject: Subject, look_back: timedelta, now: datetime) -> str | None:
+    """Whether other pods of the workload asked, for no longer a past than was watched; None where nobody looked."""
+    if found.lookups is None:
+        return None
     if found.earlier_pods:
         when = f", last {units.ago(now - found.earlier_at)}" if found.earlier_at else ""
         return f"{units.count(len(found.earlier_pods), 'other pod')} of {who(subject)} asked for it{when}"
@@ -133,6 +151,11 @@ def released_before(facts: PolicyFacts, since: datetime, within: timedelta) -> C
 def version_change(change: Change) -> str:
     """What a release changed, without its source: "image 4.0.9 -> 4.0.10"."""
     return _what(change)
+
+
+def new_version(change: Change) -> str | None:
+    """The version a release brought, where it says which: "7.5.0" of "7.4.1 -> 7.5.0"."""
+    return next((safe(what.rpartition(" -> ")[2], 40) for what in change.what if " -> " in what), None)
 
 
 def listed(values: Sequence[str]) -> str:

@@ -112,7 +112,7 @@ def _reasons(case: Anomaly) -> list[str]:
     if _usual(volume):
         reasons.append("within three standard deviations of its 7 d average")
     facts = case.findings.policy
-    standing = f"{sentences.who(case.subject)} is {sentences.meant_to_be(case.classification)}"
+    standing = sentences.standing(case.subject, case.classification)
     rules = dict.fromkeys(rule for policy in facts.policies for rule in policy.allows.values()) if facts else {}
     reasons.append(", ".join((standing, *(sentences.safe(rule, 60) for rule in list(rules)[:3]))))
     reasons += sentences.conflicts(case.classification)

@@ -85,7 +85,6 @@ def _deed(report: Report) -> str:
 def _content(report: Report, namespaced: bool) -> Iterator[tuple[Role, str]]:
     yield Role.NOTICE, _notice(report)
     yield from _forwarded(report) if report.kind is Kind.OTHER else _judged(report)
-    yield Role.FACT, _others(report.other_destinations)
     yield Role.FACT, _seen(report, namespaced)
     if report.truncated > 0:
         yield Role.FACT, f"Alertmanager left {count(report.truncated, 'more alert')} out of this group (max_alerts)."
@@ -127,14 +126,6 @@ def _notice(report: Report) -> str:
         case NoticeReason.RESOLVED:
             judged = report.kind is not Kind.OTHER and report.assessment.verdict is not Verdict.UNJUDGED
             return f"Resolved after {lasted}." + (f" It was {report.assessment.verdict}." if judged else "")
-
-
-def _others(others: tuple[Destination, ...]) -> str:
-    if not others:
-        return ""
-    names = [_shown(destination) for destination in others[:_NAMES_SHOWN]]
-    left = len(others) - len(names)
-    return f"Also asked for: {', '.join(names)}{f' and {left} more' if left else ''}."
 
 
 def _seen(report: Report, namespaced: bool) -> str:
