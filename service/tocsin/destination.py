@@ -8,7 +8,7 @@ verbatim. Resolvers append search suffixes before they try the plain name, so on
 import ipaddress
 import re
 from collections.abc import Sequence
-from functools import cache
+from functools import cache, lru_cache
 from typing import TYPE_CHECKING
 
 from pydantic import Field, field_validator
@@ -165,11 +165,13 @@ def _before(labels: Sequence[str], suffix: str) -> list[str] | None:
 
 
 def _reads_complete(labels: Sequence[str]) -> bool:
-    return len(labels) >= 2 and _is_top_level(labels[-1])
+    return len(labels) >= 2 and (labels[-1] in _RESERVED or is_top_level(labels[-1]))
 
 
-def _is_top_level(label: str) -> bool:
-    return label in _RESERVED or _public_suffixes().publicsuffix(label, accept_unknown=False) is not None
+@lru_cache(maxsize=4096)
+def is_top_level(label: str) -> bool:
+    """Whether a lower-case label is a top-level domain somebody may have registered a name under."""
+    return _public_suffixes().publicsuffix(label, accept_unknown=False) is not None
 
 
 def _is_internal(labels: Sequence[str], suffixes: DestinationSettings) -> bool:
@@ -191,7 +193,7 @@ def _defanged(labels: Sequence[str]) -> str:
     written = labels[0]
     for index, label in enumerate(labels[1:], start=2):
         last = index == len(labels)
-        written += ("[.]" if last or _is_top_level(label) else ".") + label
+        written += ("[.]" if last or is_top_level(label) else ".") + label
     return written.replace("\\x40", "[@]")
 
 

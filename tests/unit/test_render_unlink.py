@@ -25,7 +25,13 @@ from tocsin.render.unlink import seal
         ("radarr 4.0.9.2244", "radarr 4.0.9.2244"),
         ("config/apps.yaml says so.", "config/apps.yaml says so."),
         ("18.4 MB/s in 0.5 s.", "18.4 MB/s in 0.5 s."),
-        ("sonarr.tv-shows.svc.cluster.local", "sonarr.tv-shows.svc.cluster.local"),
+        ("sonarr.tv-shows.svc.cluster.local", "sonarr[.]tv-shows.svc.cluster.local"),
+        ("files.paste-drop.svc", "files.paste-drop.svc"),
+        ("evil.pharmacy\\x2fa.b[.]c", "evil[.]pharmacy\\x2fa.b[.]c"),
+        ("see evil.plumbing/a.b", "see evil[.]plumbing/a.b"),
+        ("Evil.Boutique", "Evil[.]Boutique"),
+        ("tel:+491234 mailto:a", "tel[:]+491234 mailto[:]a"),
+        ("data: 5 MB", "data: 5 MB"),
     ],
 )
 def test_what_phones_link_is_broken(text: str, sealed: str) -> None:
