@@ -4,6 +4,7 @@ Limits: https://docs.ntfy.sh/publish/ and https://docs.ntfy.sh/config/#limitatio
 server counts them.
 """
 
+import hashlib
 import json
 from collections.abc import Callable, Mapping, Sequence
 
@@ -43,17 +44,32 @@ def report(report: Report, *, channel: str, topic: str) -> Message:
     """Renders a report for a topic."""
     resolved = report.reason is NoticeReason.RESOLVED
     tag = "white_check_mark" if resolved else _TAGS[report.assessment.verdict]
-    found = links(report)[:ACTIONS]
-    return _message(channel, topic, wording.title(report), wording.lines(report), report.priority, tag, found)
+    found, sequence = links(report)[:ACTIONS], sequence_id(report.incident_id)
+    return _message(channel, topic, wording.title(report), wording.lines(report), report.priority, tag, found, sequence)
 
 
 def plain(title: str, text: str, priority: Priority, *, channel: str, topic: str) -> Message:
     """Renders a message about tocsin itself."""
-    return _message(channel, topic, wording.plain_title(title), wording.plain_lines(text), priority, "bell", ())
+    return _message(channel, topic, wording.plain_title(title), wording.plain_lines(text), priority, "bell", (), "")
+
+
+def sequence_id(incident_id: str) -> str:
+    """What makes a later message about an incident take the place of the earlier one.
+
+    Servers from 2.16 on, with the Android and web apps, do that; others show it as one more message.
+    """
+    return hashlib.sha256(incident_id.encode()).hexdigest()[:32]
 
 
 def _message(
-    channel: str, topic: str, title: str, lines: Sequence[Line], priority: Priority, tag: str, found: Sequence[Link]
+    channel: str,
+    topic: str,
+    title: str,
+    lines: Sequence[Line],
+    priority: Priority,
+    tag: str,
+    found: Sequence[Link],
+    sequence: str,
 ) -> Message:
     body: dict[str, object] = {
         "topic": topic,
@@ -62,6 +78,8 @@ def _message(
         "priority": PRIORITIES[priority],
         "tags": [tag],
     }
+    if sequence:
+        body["sequence_id"] = sequence
     if found:
         body["actions"] = [{"action": "view", "label": link.label, "url": link.url} for link in found]
     body["message"] = fit(lines, bulleted, _fits_beside(body))
