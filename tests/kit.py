@@ -133,6 +133,26 @@ async def _read(process: asyncio.subprocess.Process, log: list[dict[str, Any]], 
         ready.set_exception(AssertionError(f"tocsin ended before it was ready: {log}"))
 
 
+@dataclass(frozen=True)
+class Done:
+    """A command that has ended."""
+
+    code: int
+    out: str
+    err: str
+
+
+async def command(*arguments: str, directory: Path, stdin: bytes = b"", **environment: str) -> Done:
+    """Runs `tocsin` in `directory` until it ends; of this process's environment nothing that is tocsin's own."""
+    inherited = {name: value for name, value in os.environ.items() if not name.startswith("TOCSIN_")}
+    process = await asyncio.create_subprocess_exec(
+        sys.executable, "-m", "tocsin", *arguments, cwd=directory, env=inherited | environment,
+        stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE,
+    )  # fmt: skip
+    out, err = await process.communicate(stdin)
+    return Done(process.returncode or 0, out.decode(), err.decode())
+
+
 async def until(condition: Any, within: float = 20.0, every: float = 0.02) -> Any:
     """Waits for a condition (called again and again) to become true and returns its value."""
     deadline = asyncio.get_running_loop().time() + within

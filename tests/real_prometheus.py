@@ -4,15 +4,28 @@ Import the fixture where it is needed. Missing programs fail the test: nothing h
 """
 
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
 
 import pytest
 
-from tocsin.demo import history, prometheus
+from tocsin.demo import exposition, history, prometheus
 from tocsin.demo.cluster import Cluster, Pod
 
 DAYS = 9.0
+BURST = (2_000_000.0, 7_200.0)
+"""Bytes per second that node-red sends on top of what it always sends, and for how many seconds up to the end."""
+MINUTE, HOUR, DAY = 60.0, 3_600.0, 86_400.0
+_FINE = 3 * HOUR
+"""How long before the end samples come every minute; before that every five, as in the cluster's past."""
+
+
+def ends_at() -> float:
+    """Half past an hour some hours ago: no result depends on when the tests run."""
+    return time.time() // HOUR * HOUR - HOUR / 2
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,14 +37,69 @@ class Past:
     until: float
     rolled_out: Pod
 
+    @property
+    def at(self) -> datetime:
+        """`until`, as the instant to ask about."""
+        return datetime.fromtimestamp(self.until, UTC)
+
 
 @pytest.fixture(scope="session")
 def past(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Past]:
-    """Starts it once; nothing is scraped, so that every answer is known. Ask with `at=until`."""
+    """Starts it once for each file that imports it. Nothing is scraped: every answer is known. Ask with `at=until`."""
     file = tmp_path_factory.mktemp("past") / "history.om"
-    # Half past an hour some hours ago: no result depends on when the tests run.
-    until = time.time() // 3600 * 3600 - 1800
+    until = ends_at()
     cluster = Cluster(now=lambda: until)
-    history.write(cluster, file, until, DAYS)
+    history.write(cluster, file, until, DAYS, {"node-red": BURST})
     with prometheus.running(history=file) as url:
         yield Past(url, cluster, until, cluster.pods[0])
+
+
+class Written:
+    """A past that a test writes itself, for what the cluster does not have. Times are seconds before `until`."""
+
+    def __init__(self) -> None:
+        self.until = ends_at()
+        self._lines: list[str] = []
+
+    @property
+    def at(self) -> datetime:
+        """`until`, as the instant to ask about."""
+        return datetime.fromtimestamp(self.until, UTC)
+
+    def before(self, ago: float) -> datetime:
+        """An instant of this past."""
+        return datetime.fromtimestamp(self.until - ago, UTC)
+
+    def add(
+        self, metric: str, labels: Mapping[str, str], value: Callable[[float], float], born: float, ended: float = 0
+    ) -> None:
+        """One series with a sample at every scrape; `value` is asked for each."""
+        key = exposition.series(metric, labels)
+        ago = born
+        while ago >= ended:
+            self._lines.append(f"{key} {value(ago):.17g} {self.until - ago:.0f}\n")
+            ago -= MINUTE if ago <= _FINE else 5 * MINUTE
+
+    def asked(
+        self, pod: str, name: str, *agos: float, namespace: str = "media", times: int = 1, ended: float = 0, **more: str
+    ) -> None:
+        """A pod's lookups of a name (without the dot at the end), each seen by the scrape of that moment.
+
+        The series lives from the first of them until `ended`. Other labels than Hubble's usual ones go into `more`.
+        """
+        labels = {"source_namespace": namespace, "source_pod": pod, "query": f"{name}.", "qtypes": "A", "rcode": ""}
+        self.add(
+            "hubble_dns_queries_total",
+            {**labels, **more},
+            lambda now: times * sum(ago >= now for ago in agos),
+            max(agos),
+            ended,
+        )
+
+    @contextmanager
+    def remembered(self, directory: Path) -> Iterator[str]:
+        """Starts a Prometheus that holds it; the value is its address."""
+        file = directory / "history.om"
+        file.write_text("".join([*self._lines, "# EOF\n"]), encoding="utf-8")
+        with prometheus.running(history=file) as url:
+            yield url

@@ -34,6 +34,9 @@ EVENT_LANES = 8
 """Events processed at a time: one that waits for slow lookups does not hold up the others."""
 
 
+SHUTDOWN_WITHIN = 5.0
+"""Seconds that connections still open after the drain have to end."""
+
 STORE_WITHIN = 2.0
 """Seconds that whoever asks about the process waits for the store."""
 
@@ -111,7 +114,7 @@ async def _serve(boot: Boot, load: Callable[[], "Settings"]) -> None:
         inbox = Worker("inbox", story.claim_event, story.work_on_event, lanes=EVENT_LANES, calm=webhook.rush.calm)
         workers: list[Worker[Any]] = [inbox]
         application = server.build(boot.server, webhook, partial(_not_ready, store, workers), story.observe)
-        runner = web.AppRunner(application, access_log=None)
+        runner = web.AppRunner(application, access_log=None, shutdown_timeout=SHUTDOWN_WITHIN)
         await runner.setup()
         undo.push_async_callback(runner.cleanup)
 
@@ -209,4 +212,4 @@ def _on_signals() -> asyncio.Event:
 
 def _address(runner: web.AppRunner) -> str:
     host, port = runner.addresses[0][:2]
-    return f"{host}:{port}"
+    return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"

@@ -1,23 +1,32 @@
 """What `tocsin check` and `tocsin send-test` find out."""
 
 import asyncio
+import os
 from collections.abc import Awaitable
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from urllib.parse import urlsplit
 
 import aiohttp
+import structlog
 
-from tocsin import apps_file
-from tocsin.errors import TocsinError
+from tocsin import apps_file, inert
+from tocsin.errors import StoreUnavailable, TocsinError
 from tocsin.model import Priority
 from tocsin.settings import Settings
+from tocsin.store import deliveries
 from tocsin.store.database import new_id
 from tocsin.store.sqlite import Sqlite
+from tocsin.web import server
 from tocsin.wiring import connect, sources
+
+log = structlog.get_logger()
 
 Result = tuple[bool, str]
 """Whether it is well, and the line to print."""
 
 _WITHIN = 30.0
+_ANSWER_WITHIN = 10.0
 
 
 def configuration(settings: Settings) -> list[Result]:
@@ -26,9 +35,10 @@ def configuration(settings: Settings) -> list[Result]:
     results = [(True, f"ok    configuration; {len(apps.apps)} entries for apps")]
     if not settings.channels:
         results.append((True, "note  no channel is configured: messages go to standard output"))
-    for route_channels in _routed(settings):
-        for name in sorted(route_channels - set(settings.channels)):
-            results.append((False, f"wrong routes send to channel {name}, which is not configured"))
+    try:
+        server.tls(settings.server)
+    except TocsinError as failure:
+        results.append((False, f"wrong server: {failure}"))
     if settings.server.bearer is None and settings.server.password is None:
         results.append((True, "note  /webhook takes posts from everybody: set server.bearer_file"))
     if settings.prometheus.url is None:
@@ -87,35 +97,43 @@ async def post_test_alert(url: str, settings: Settings) -> Result:
         "startsAt": now.isoformat(),
         "endsAt": (now + timedelta(minutes=5)).isoformat(),
     }  # fmt: skip
-    target = f"{url.rstrip('/')}/api/v2/alerts"
+    target, host = f"{url.rstrip('/')}/api/v2/alerts", urlsplit(url).netloc.rpartition("@")[2]
     try:
         async with (
-            aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=10)) as session,
+            aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=_ANSWER_WITHIN)) as session,
             session.post(target, json=[alert], allow_redirects=False) as response,
         ):
             if response.status != 200:
-                return False, f"wrong Alertmanager answered {response.status}: {(await response.text())[:200]}"
-    except (aiohttp.ClientError, TimeoutError, OSError) as failure:
-        return False, f"wrong Alertmanager at {url}: {failure or 'timed out'}"
+                said = inert.text(await response.text(errors="replace"), 200)
+                return False, f"wrong Alertmanager at {host} answered {response.status}: {said}"
+    except TimeoutError:
+        return False, f"wrong Alertmanager at {host}: no answer within {_ANSWER_WITHIN:g} s"
+    except (aiohttp.ClientError, OSError) as failure:
+        return False, f"wrong Alertmanager at {host}: {inert.text(str(failure)) or type(failure).__name__}"
     return True, f"ok    {name} for tocsin-test/send-test is in Alertmanager; the message follows after its group_wait"
 
 
-def _routed(settings: Settings) -> list[set[str]]:
-    found = []
-    for row in (getattr(settings.routes, name) for name in type(settings.routes).model_fields):
-        every = [row] if hasattr(row, "priority") else [getattr(row, name) for name in type(row).model_fields]
-        found += [set(route.channels) for route in every if route.channels]
-    return found
-
-
 async def _store(settings: Settings) -> str:
-    def probe() -> str:
-        store = Sqlite(settings.store.path)
-        store.open()
-        store.close()
-        return settings.store.path
+    """Makes no file: it would belong to whoever runs the check, and the service might not be able to write to it."""
+    if missing := await asyncio.to_thread(_place_for, Path(settings.store.path)):
+        return missing
+    store = Sqlite(settings.store.path)
+    await asyncio.to_thread(store.open)
+    try:
+        await store.run(deliveries.backlog)  # every transaction of the store begins as one that writes
+    finally:
+        await asyncio.to_thread(store.close)
+    return settings.store.path
 
-    return await asyncio.to_thread(probe)
+
+def _place_for(path: Path) -> str:
+    """What can be said of a store that is not there yet; nothing of one that is."""
+    if path.exists():
+        return ""
+    parent = next(each for each in path.absolute().parents if each.exists())
+    if not parent.is_dir() or not os.access(parent, os.W_OK | os.X_OK):
+        raise StoreUnavailable(f"cannot make {path}: {parent} is no directory that this user may write to")
+    return f"{path} does not exist yet; serve will make it"
 
 
 async def _sent(sending: Awaitable[None]) -> str:
@@ -126,8 +144,11 @@ async def _sent(sending: Awaitable[None]) -> str:
 async def _one(name: str, question: Awaitable[str]) -> Result:
     try:
         async with asyncio.timeout(_WITHIN):
-            return True, f"ok    {name}: {await question}"
+            return True, f"ok    {name}: {inert.text(await question, 400)}"
     except TimeoutError:
         return False, f"wrong {name}: no answer within {_WITHIN:g} s"
     except TocsinError as failure:
-        return False, f"wrong {name}: {failure}"
+        return False, f"wrong {name}: {inert.text(str(failure), 400)}"
+    except Exception as failure:
+        log.error("check_broke", system=name, exc_info=True)
+        return False, f"wrong {name}: internal error ({type(failure).__name__})"

@@ -11,6 +11,7 @@ from functools import partial
 from pathlib import Path
 from types import ModuleType
 from typing import TYPE_CHECKING, Any, BinaryIO, TypeVar, cast
+from urllib.parse import urlsplit
 
 import click
 
@@ -31,6 +32,17 @@ config_option = click.option(
     envvar="TOCSIN_CONFIG",
     help=f"Configuration file. Default: $TOCSIN_CONFIG, else {DEFAULT_CONFIGURATION} if it exists, else none.",
 )
+
+
+def _http(_: click.Context, __: click.Parameter, value: str | None) -> str | None:
+    """Refuses what is no http(s) URL."""
+    try:
+        parts = urlsplit(value or "http://none")
+    except ValueError as failure:
+        raise click.BadParameter(str(failure)) from failure
+    if parts.scheme not in ("http", "https") or not parts.hostname:
+        raise click.BadParameter("it must look like http://alertmanager.monitoring:9093")
+    return value
 
 
 class _Group(click.Group):
@@ -79,7 +91,9 @@ def check(config: Path | None, offline: bool) -> None:
     Sends nothing. Mistakes are printed with file and line.
     """
     from tocsin import check as checks  # noqa: PLC0415
+    from tocsin import log  # noqa: PLC0415
 
+    log.configure("error")
     settings = _load(config)
     wrong = False
     for ok, line in checks.configuration(settings):
@@ -117,12 +131,15 @@ def render(payload: BinaryIO, config: Path | None, channel: str | None, offline:
 @click.option(
     "--through-alertmanager",
     metavar="URL",
+    callback=_http,
     help="Post a test alert to this Alertmanager instead, to try the whole way (route, webhook, credentials) as well.",
 )
 def send_test(config: Path | None, through_alertmanager: str | None) -> None:
     """Send one harmless message through every channel and say what became of each."""
     from tocsin import check as checks  # noqa: PLC0415
+    from tocsin import log  # noqa: PLC0415
 
+    log.configure("error")
     settings = _load(config)
     if through_alertmanager:
         results = [_run(checks.post_test_alert(through_alertmanager, settings))]
@@ -136,7 +153,13 @@ def send_test(config: Path | None, through_alertmanager: str | None) -> None:
 @main.command()
 @config_option
 @click.argument("incident", required=False)
-@click.option("--limit", default=30, show_default=True, help="How many of the latest incidents to list.")
+@click.option(
+    "--limit",
+    type=click.IntRange(min=1),
+    default=30,
+    show_default=True,
+    help="How many of the latest incidents to list.",
+)
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 def incidents(config: Path | None, incident: str | None, limit: int, as_json: bool) -> None:
     """List the latest incidents, or show one by (the beginning of) its ID, with messages and their fate."""
@@ -149,12 +172,9 @@ def incidents(config: Path | None, incident: str | None, limit: int, as_json: bo
 @click.option("--example", is_flag=True, help="Print a commented configuration file with every default instead.")
 def schema(example: bool) -> None:
     """Print the JSON Schema of the configuration, for editors."""
-    import json  # noqa: PLC0415
-
     from tocsin import reference  # noqa: PLC0415
-    from tocsin.settings import Settings  # noqa: PLC0415
 
-    click.echo(reference.example() if example else json.dumps(Settings.model_json_schema(), indent=2), nl=not example)
+    click.echo(reference.example() if example else reference.schema(), nl=False)
 
 
 @main.command()

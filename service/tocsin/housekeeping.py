@@ -28,12 +28,14 @@ async def release(database: Database) -> None:
 
 
 async def keep_house(database: Database, decide: DecideSettings, store: StoreSettings) -> None:
-    """Tidies for ever; a store that is away is tried again a minute later."""
+    """Tidies for ever; whatever fails is logged and tried again a minute later."""
     while True:
         try:
             await tidy(database, decide, store, datetime.now(UTC))
         except StoreUnavailable as failure:
             log.warning("housekeeping_failed", error=str(failure))
+        except Exception as failure:
+            log.error("housekeeping_broke", error=str(failure), exc_info=True)
         await asyncio.sleep(EVERY.total_seconds())
 
 
@@ -47,12 +49,16 @@ async def tidy(database: Database, decide: DecideSettings, store: StoreSettings,
 
 
 async def observe(database: Database, now: datetime) -> None:
-    """Brings the gauges of inbox and outbox up to date."""
+    """Brings the gauges of inbox and outbox up to date; none of them changes when the store does not answer."""
     oldest = await database.run_lightly(events.oldest_at)
+    backlog = await database.run_lightly(deliveries.backlog)
     metrics.OLDEST_EVENT.set((now - oldest).total_seconds() if oldest else 0)
     metrics.OUTBOX.clear()
     metrics.OLDEST_MESSAGE.clear()
-    for channel, state, number, since_at in await database.run_lightly(deliveries.backlog):
+    waiting: dict[str, float] = {}
+    for channel, state, number, since_at in backlog:
         metrics.OUTBOX.labels(channel, state).set(number)
         if state != "dead":
-            metrics.OLDEST_MESSAGE.labels(channel).set((now - since_at).total_seconds())
+            waiting[channel] = max(waiting.get(channel, 0.0), (now - since_at).total_seconds())
+    for channel, age in waiting.items():
+        metrics.OLDEST_MESSAGE.labels(channel).set(age)

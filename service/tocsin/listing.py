@@ -5,9 +5,11 @@ import sqlite3
 from pathlib import Path
 from typing import Any
 
+from tocsin import inert
 from tocsin.errors import StoreUnavailable, TocsinError
 from tocsin.settings import Settings
 from tocsin.store import incidents
+from tocsin.units import count
 
 
 async def show(settings: Settings, incident: str | None, *, limit: int, as_json: bool) -> str:
@@ -21,10 +23,12 @@ async def show(settings: Settings, incident: str | None, *, limit: int, as_json:
             rows = incidents.listing(connection, limit)
             return json.dumps(rows, indent=2) if as_json else _table(rows)
         found = incidents.detail(connection, incident)
+    except sqlite3.Error as failure:
+        raise StoreUnavailable(f"cannot read the store {settings.store.path}: {failure}") from failure
     finally:
         connection.close()
     if found is None:
-        raise TocsinError(f"no single incident begins with {incident}")
+        raise TocsinError(f"no incident, or more than one, has an ID that begins with {incident}")
     return json.dumps(found, indent=2) if as_json else _page(found)
 
 
@@ -47,29 +51,36 @@ def _table(rows: list[Any]) -> str:
     for row in rows:
         lines.append(
             f"{row['id']:24}  {row['state']:7} {row['verdict']:12} {row['posture']:10} {row['seen']:>5}  "
-            f"{_at(row['last_at'])}  {row['title']}{'' if row['told_at'] else '  (not told yet)'}"
+            f"{_at(row['last_at'])}  {_shown(row['title'])}{'' if row['told_at'] else '  (not told)'}"
         )
     return "\n".join(lines)
 
 
 def _page(found: Any) -> str:
     lines = [
-        found["title"],
-        f"{found['verdict']}, class {found['posture']}, {found['state']}, seen {found['seen']} times",
+        _shown(found["title"]),
+        f"{found['verdict']}, class {found['posture']}, {found['state']}, seen {count(found['seen'], 'time')}",
         f"opened {_at(found['opened_at'])}, last {_at(found['last_at'])}, told {_at(found['told_at'])}",
         "",
     ]
     for row in found["alerts"]:
-        lines.append(f"alert    {row['fingerprint']} {row['status']} since {_at(row['starts_at'])} {row['pod']}")
+        lines.append(
+            f"alert    {row['fingerprint']} {row['status']} since {_at(row['starts_at'])} {_shown(row['pod'])}"
+        )
     for row in found["notices"]:
         lines.append(f"notice   {_at(row['created_at'])} {row['reason']}: {row['verdict']}")
         if row["report"]:
             assessment = json.loads(row["report"])["assessment"]
-            lines += [f"         - {reason}" for reason in (assessment["headline"], *assessment["reasons"])]
+            lines += [f"         - {_shown(reason)}" for reason in (assessment["headline"], *assessment["reasons"])]
     for row in found["deliveries"]:
-        error = f": {row['error']}" if row["error"] else ""
-        lines.append(f"message  {row['channel']} {row['state']} after {row['attempts']} attempts{error}")
+        error = f": {_shown(row['error'])}" if row["error"] else ""
+        lines.append(f"message  {row['channel']} {row['state']} after {count(row['attempts'], 'attempt')}{error}")
     return "\n".join(lines)
+
+
+def _shown(value: str) -> str:
+    """A terminal obeys control characters, and the store keeps names as they came."""
+    return inert.text(value, 1000)
 
 
 def _at(instant: str | None) -> str:

@@ -21,10 +21,16 @@ def configure(level: str = "info") -> None:
         cache_logger_on_first_use=True,
     )
     logging.basicConfig(level=logging.WARNING, handlers=[_Forward()], force=True)
+    logging.captureWarnings(True)
 
 
 class _Forward(logging.Handler):
     """Hands what libraries log to structlog, so that every line has the same form."""
 
     def emit(self, record: logging.LogRecord) -> None:
-        structlog.get_logger().log(record.levelno, record.getMessage(), logger=record.name)
+        try:
+            text = record.getMessage()
+        except Exception:  # noqa: BLE001 - a library whose format does not fit its arguments
+            text = str(record.msg)
+        level = min(record.levelno // 10 * 10, logging.CRITICAL)  # structlog knows no level between the usual ones
+        structlog.get_logger().log(level, text, logger=record.name, exc_info=record.exc_info)

@@ -23,7 +23,7 @@ from tocsin.explain import Explainer, Rules
 from tocsin.findings import Findings
 from tocsin.hands import Hands
 from tocsin.identify import IdentifySettings
-from tocsin.model import Accepted, Message, Priority
+from tocsin.model import Accepted, Kind, Message, Priority
 from tocsin.outlet import Outlet
 from tocsin.progress import Elsewhere, Plan, bury, give_up, put_off, recall, store
 from tocsin.report import Report
@@ -105,7 +105,8 @@ class Pipeline:
             memory, decision = memories.get(case.key), decisions[case.key]
             report = None
             if decision.action is not Action.SKIP:
-                known = merge([findings[cases.subject_key(case)], Findings(gaps=gaps)])
+                judged = case.kind is not Kind.OTHER  # what is only forwarded needs no lookup and misses none
+                known = merge([findings[cases.subject_key(case)], Findings(gaps=gaps)]) if judged else Findings()
                 others = _others(case, elsewhere)
                 report, decision = self.explainer.assess(case, group, memory, decision, known, others, now)
             messages = self._render(report, decision)

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
@@ -11,10 +12,10 @@ from tocsin import apps_file
 from tocsin.deliver.console import ConsoleSettings
 from tocsin.deliver.ntfy import NtfySettings
 from tocsin.deliver.pushover import PushoverSettings
-from tocsin.errors import ConfigurationError
+from tocsin.errors import ConfigurationError, LookupFailed, TocsinError
 from tocsin.model import Message
 from tocsin.settings import ChannelSettings, Settings
-from tocsin.store import deliveries
+from tocsin.store import deliveries, events
 from tocsin.store.sqlite import Sqlite
 from tocsin.wiring import build_pipeline, connect, sources
 
@@ -32,7 +33,7 @@ class Preview:
 async def messages(settings: Settings, payload: bytes, *, kind: str | None, offline: bool) -> list[Preview]:
     """Runs the payload through the story, with `offline` without any lookup.
 
-    Raises BadPayload for what the receiver would answer 400.
+    Raises BadPayload for what the receiver would answer 400, TocsinError when processing fails.
     """
     chosen = _channels(settings, kind)
     settings = settings.model_copy(update={"channels": chosen})
@@ -43,12 +44,15 @@ async def messages(settings: Settings, payload: bytes, *, kind: str | None, offl
     store.open()
     try:
         if found.repository is not None and not offline:
-            await found.repository.refresh()
+            with suppress(LookupFailed):  # the message then says so, as it would while serving
+                await found.repository.refresh()
         pipeline = build_pipeline(settings, apps, store, found, [each.outlet for each in connected], offline=offline)
         now = datetime.now(UTC)
         await pipeline.receive(payload, now)
         while await pipeline.advance(now):
             pass
+        if await store.run(events.oldest_at) is not None:
+            raise TocsinError("processing this webhook failed; the log above says why")
         previews = []
         for each in connected:
             while delivery := await store.run(deliveries.claim, each.outlet.name, now, _LEASE):
@@ -71,7 +75,7 @@ def as_json(previews: Sequence[Preview]) -> str:
 def as_text(previews: Sequence[Preview]) -> str:
     """For a person: the title and text of each message."""
     if not previews:
-        return "Nothing would be sent: no alert in it fires."
+        return "Nothing would be sent: no alert in it fires, or `routes` names no channel for what does."
     return "\n\n".join(
         f"--- {preview.message.channel} ({preview.kind})\n{_text(preview.message)}" for preview in previews
     )
@@ -81,8 +85,9 @@ def _text(message: Message) -> str:
     body = dict(message.body)
     text = str(body.pop("text", "") or body.pop("message", ""))
     fields = {key: value for key, value in body.items() if key != "title"}
-    lines = [message.title, "", text] if not text.startswith(message.title) else [text]
-    return "\n".join([*lines, *(f"[{key}] {json.dumps(value, ensure_ascii=False)}" for key, value in fields.items())])
+    head = [] if message.title in text.partition("\n")[0] else [message.title, ""]
+    rest = (f"[{key}] {json.dumps(value, ensure_ascii=False)}" for key, value in fields.items())
+    return "\n".join([*head, text, *rest])
 
 
 def _channels(settings: Settings, kind: str | None) -> dict[str, ChannelSettings]:

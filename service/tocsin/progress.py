@@ -10,7 +10,7 @@ from pydantic import TypeAdapter
 from tocsin import inert
 from tocsin.decide import Action, Decision, Memory
 from tocsin.findings import Gap
-from tocsin.model import Message, NoticeReason, Priority, Verdict
+from tocsin.model import Kind, Message, NoticeReason, Priority, Verdict
 from tocsin.outlet import Outlet
 from tocsin.report import Report
 from tocsin.store import deliveries, events, incidents
@@ -74,11 +74,17 @@ def _claim(tx: Transaction, channel: str, now: datetime, most: int, lease: timed
 
 
 def give_up(tx: Transaction, event_id: str, error: str, messages: Sequence[Message], now: datetime) -> None:
-    """Buries an event that cannot be processed and puts its plain messages on their way."""
+    """Buries an event that cannot be processed and puts its plain messages on their way, as an incident of its own."""
+    incidents.record(tx, _unexplained_event(event_id), now)
     notice_id = _tell(tx, event_id, NoticeReason.FIRST, Verdict.UNJUDGED, None, now)
     for message in messages:
         deliveries.insert(tx, new_id(now), notice_id, event_id, message, now)
     events.bury(tx, event_id, error)
+
+
+def _unexplained_event(event_id: str) -> IncidentRow:
+    title, kind = "a webhook that could not be explained", Kind.OTHER.value
+    return IncidentRow(event_id, 0, ("event", event_id), "", kind, "", "", "", title, None, None, ())
 
 
 def bury(

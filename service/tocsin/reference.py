@@ -1,4 +1,4 @@
-"""The configuration file with every key, its default and its description, made from the settings themselves."""
+"""What the settings say of themselves: the commented file with every key and its default, and the JSON Schema."""
 
 import json
 import textwrap
@@ -11,7 +11,8 @@ from typing import Annotated, Any, Union, get_args, get_origin
 
 from pydantic import BaseModel
 from pydantic.fields import FieldInfo
-from pydantic_core import PydanticUndefined
+from pydantic.json_schema import GenerateJsonSchema, JsonSchemaValue
+from pydantic_core import PydanticUndefined, core_schema
 
 from tocsin.section import format_duration
 from tocsin.settings import ChannelSettings, Settings
@@ -28,6 +29,25 @@ _HEAD = """\
 def example() -> str:
     """The text of config/tocsin.yaml."""
     return _HEAD + "\n".join(_fields(Settings, "")) + "\n"
+
+
+def schema() -> str:
+    """The JSON Schema of what a configuration file may hold."""
+    return json.dumps(Settings.model_json_schema(schema_generator=_AsWritten), indent=2) + "\n"
+
+
+class _AsWritten(GenerateJsonSchema):
+    """Speaks of the file, not of the values read from it: durations as they are written, a twin instead of a secret."""
+
+    def encode_default(self, dft: Any) -> Any:
+        """Writes a duration as the file would, where pydantic writes ISO 8601."""
+        return format_duration(dft) if isinstance(dft, timedelta) else super().encode_default(dft)
+
+    def model_schema(self, schema: core_schema.ModelSchema) -> JsonSchemaValue:
+        """Leaves it to the check whether a secret is given: itself, or by its file."""
+        made = super().model_schema(schema)
+        required = [key for key in made.get("required", ()) if f"{key}_file" not in made["properties"]]
+        return {**made, "required": required} if required else {key: made[key] for key in made if key != "required"}
 
 
 def _fields(model: type[BaseModel], indent: str) -> Iterator[str]:

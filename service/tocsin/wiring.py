@@ -16,6 +16,7 @@ from tocsin.enrich.volume import VolumeLookups
 from tocsin.explain import Explainer, Rules
 from tocsin.gitops.repository import Repository, keep_fresh
 from tocsin.housekeeping import keep_house, observe, release
+from tocsin.model import Kind
 from tocsin.outlet import Outlet
 from tocsin.pipeline import Pipeline
 from tocsin.settings import Settings
@@ -94,7 +95,8 @@ def _enrichers(settings: Settings, found: Sources, *, offline: bool) -> list[Enr
             PodAges(found.prometheus),
         ]
     else:
-        lookups.append(NotAsked("Prometheus", absent, ("first-seen", "neighbours", "volume")))
+        lookups.append(NotAsked("Prometheus", absent, ("first-seen", "neighbours"), frozenset({Kind.NOVEL})))
+        lookups.append(NotAsked("Prometheus", absent, ("rate and averages",), frozenset({Kind.VOLUME})))
     if found.repository is not None and not offline:
         lookups.append(PolicyHistory(found.repository, settings.enrich.deadline * HISTORY_SHARE))
     else:

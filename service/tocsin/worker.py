@@ -86,12 +86,20 @@ class Worker(Generic[T]):
 
     async def run(self) -> None:
         """Works until `stop` was called and nothing is due any more."""
-        async with asyncio.TaskGroup() as lanes:
-            for number in range(self._lanes):
-                # One lane looks now and then for what has become due; the others follow when it finds something.
-                lanes.create_task(self._lane(self._idle if number == 0 else None))
+        async with asyncio.TaskGroup() as tasks:
+            looking = tasks.create_task(self._look_now_and_then())
+            async with asyncio.TaskGroup() as lanes:
+                for _ in range(self._lanes):
+                    lanes.create_task(self._lane())
+            looking.cancel()
 
-    async def _lane(self, idle: float | None) -> None:
+    async def _look_now_and_then(self) -> None:
+        """For what has become due with time. Whichever lane is free looks: none is so busy that nobody does."""
+        while True:
+            await asyncio.sleep(self._idle)
+            self.wake()
+
+    async def _lane(self) -> None:
         while True:
             self.last_step_at = datetime.now(UTC)
             try:
@@ -105,7 +113,7 @@ class Worker(Generic[T]):
             if self._stopping:
                 return
             if not self._news:
-                await self._wait(idle)
+                await self._wait()
 
     async def _next(self) -> T | None:
         if self._given:
@@ -120,11 +128,7 @@ class Worker(Generic[T]):
             self.wake()
         return row
 
-    async def _wait(self, seconds: float | None) -> None:
+    async def _wait(self) -> None:
         woken: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._waiting.append(woken)
-        with contextlib.suppress(TimeoutError):
-            async with asyncio.timeout(seconds):
-                await woken
-        if woken in self._waiting:
-            self._waiting.remove(woken)
+        await woken

@@ -41,8 +41,10 @@ def read(path: Path) -> YamlFile:
     """
     try:
         text = path.read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as failure:
-        raise ConfigurationError(f"{path}: cannot be read: {failure}") from failure
+    except OSError as failure:
+        raise ConfigurationError(f"{path}: cannot be read: {failure.strerror}") from failure
+    except UnicodeDecodeError as failure:
+        raise ConfigurationError(f"{path}: cannot be read: not UTF-8") from failure
     try:
         loader = _Loader(text)
         root = loader.get_single_node()

@@ -98,11 +98,14 @@ async def test_a_workload_without_a_policy(tmp_path: Path) -> None:
     assert await look(await fresh(tmp_path), inquiry(PASTE, workload="radarr")) == PolicyFacts()
 
 
-async def test_applies_only_to_a_known_workload() -> None:
+async def test_a_workload_that_cannot_be_told_is_a_gap() -> None:
     enricher = PolicyHistory(GitRepository(GitSettings(path=Path("/nowhere")), ()))
-    assert enricher.applies(inquiry(PASTE))
-    assert not enricher.applies(inquiry(PASTE, workload=None))
-    assert not enricher.applies(inquiry(PASTE, namespace=None))
+    with pytest.raises(LookupFailed, match="no workload and no pod"):
+        await enricher.look(inquiry(PASTE, workload=None))
+    with pytest.raises(LookupFailed, match="no namespace"):
+        await enricher.look(inquiry(PASTE, namespace=None))
+    with pytest.raises(LookupFailed, match="the workload cannot be told"):
+        await enricher.look(replace(inquiry(PASTE), subject=Subject("main", "media", None, ("debug",))))
     assert (enricher.source, enricher.missing) == ("git", ("policy", "its history"))
 
 

@@ -149,6 +149,10 @@ async def test_an_incident_grows_quiet_closes_and_is_pruned(store: Sqlite) -> No
     assert await store.run(incidents.close_quiet, NOW + settings.quiet_after, settings) == 1
     assert await store.run(incidents.recall, [row().key]) == {}
     await store.run(incidents.record, row(incident_id="i2"), NOW)
+    assert await store.run(incidents.prune, NOW + timedelta(days=1), 100) == 0, "its message is still on its way"
+    delivery = await store.run_lightly(deliveries.claim, "phone", NOW, LEASE)
+    assert delivery is not None
+    await store.run(deliveries.settle_sent, delivery, NOW)
     assert await store.run(incidents.prune, NOW + timedelta(days=1), 100) == 1
     assert [entry["id"] for entry in await store.run(incidents.listing, 10)] == ["i2"]
     assert await store.run(deliveries.backlog) == []

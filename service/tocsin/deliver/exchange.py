@@ -5,6 +5,7 @@ worker decides about those.
 """
 
 import json
+import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import timedelta
@@ -127,7 +128,8 @@ def _why(failure: Exception) -> str:
     if isinstance(failure, aiohttp.ClientConnectorCertificateError | aiohttp.ClientSSLError):
         return inert.text(f"TLS failed: {failure}", 200)
     if isinstance(failure, aiohttp.ClientConnectorError):
-        return f"cannot connect ({failure.os_error.strerror or type(failure.os_error).__name__})"
+        number = failure.os_error.errno
+        return f"cannot connect ({os.strerror(number).lower() if number else type(failure.os_error).__name__})"
     if isinstance(failure, aiohttp.ServerDisconnectedError):
         return "closed the connection before answering"
     return inert.text(f"{type(failure).__name__}: {failure}", 200)

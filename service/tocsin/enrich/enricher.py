@@ -8,6 +8,7 @@ from typing import Protocol
 
 import structlog
 
+from tocsin.enrich.partial import end_within
 from tocsin.errors import LookupFailed
 from tocsin.findings import Findings, Gap, Inquiry
 from tocsin.model import Kind
@@ -43,10 +44,11 @@ class NotAsked:
     source: str
     reason: str
     missing: tuple[str, ...]
+    kinds: frozenset[Kind] = frozenset({Kind.NOVEL, Kind.VOLUME})
 
     def applies(self, inquiry: Inquiry) -> bool:
         """Where a real source would have something to say."""
-        return bool(inquiry.kinds & {Kind.NOVEL, Kind.VOLUME})
+        return bool(inquiry.kinds & self.kinds)
 
     async def look(self, inquiry: Inquiry) -> Findings:
         """Raises LookupFailed."""
@@ -58,17 +60,33 @@ async def gather(enrichers: Sequence[Enricher], inquiry: Inquiry, deadline: time
 
     Returns no later than `deadline` (plus the scheduling of the event loop).
     """
-    asked = [enricher for enricher in enrichers if enricher.applies(inquiry)]
-    answers = await asyncio.gather(*(_ask(enricher, inquiry, deadline) for enricher in asked))
-    return merge(answers)
+    absent = [each for each in enrichers if isinstance(each, NotAsked)]  # they need no task of their own
+    asked = [each for each in enrichers if not isinstance(each, NotAsked)]
+    answers = await asyncio.gather(*(_ask(enricher, inquiry, deadline) for enricher in asked)) if asked else []
+    told = [Findings(gaps=(Gap(each.source, each.reason, each.missing),)) for each in absent if each.applies(inquiry)]
+    return merge([*answers, *told])
+
+
+def located(inquiry: Inquiry, *, by_pod: bool = True) -> str:
+    """The namespace to look into. Raises LookupFailed where the alert says too little to look anything up.
+
+    Without `by_pod` a workload is needed; a pod whose workload cannot be told does not do.
+    """
+    subject = inquiry.subject
+    if not subject.namespace:
+        raise LookupFailed("the alert names no namespace")
+    if not subject.workload and not (by_pod and subject.pods):
+        raise LookupFailed("the workload cannot be told" if subject.pods else "the alert names no workload and no pod")
+    return subject.namespace
 
 
 async def _ask(enricher: Enricher, inquiry: Inquiry, deadline: timedelta) -> Findings:
+    late = end_within(deadline)
     try:
         async with asyncio.timeout(deadline.total_seconds()):
-            return await enricher.look(inquiry)
+            return await enricher.look(inquiry) if enricher.applies(inquiry) else Findings()
     except TimeoutError:
-        reason = f"timed out after {deadline.total_seconds():g} s"
+        reason = late
     except LookupFailed as failure:
         reason = str(failure)
     except Exception as failure:

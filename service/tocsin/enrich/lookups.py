@@ -1,19 +1,21 @@
 """What Hubble's DNS counters know of the names an alert is about: since when, how often, by whom before, who else."""
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 
 from tocsin.destination import DestinationSettings
 from tocsin.enrich import moments, promql
+from tocsin.enrich.asked_names import fitting
+from tocsin.enrich.enricher import located
 from tocsin.enrich.neighbours import neighbours
-from tocsin.enrich.new_names import new_names
+from tocsin.enrich.new_names import UNSEEN, new_names
 from tocsin.enrich.own_lookups import Entry, own_lookups
 from tocsin.enrich.partial import or_gap
 from tocsin.enrich.prometheus import DNS_QUERIES, Prometheus
 from tocsin.findings import Findings, Gap, Inquiry, Lookups
-from tocsin.model import Kind
+from tocsin.model import Destination, Kind
 
 MAX_DOMAINS = 40
 """Domains of one inquiry that are looked up; a storm has more, and they are one message anyway."""
@@ -25,7 +27,7 @@ _SAME_TIME = timedelta(minutes=10)
 _HELD = timedelta(minutes=50)
 """How long before an alert that names no pod the first lookup may have been."""
 _OWN = ("first and last asked", "earlier pods")
-_OTHERS = "who else asks"
+_OTHERS = "neighbours"
 
 
 class DnsLookups:
@@ -39,54 +41,71 @@ class DnsLookups:
         self._naming = naming or DestinationSettings()
 
     def applies(self, inquiry: Inquiry) -> bool:
-        """Needs names, and a way to tell the subject's pods from others."""
-        subject = inquiry.subject
-        known = subject.namespace and (subject.workload or subject.pods)
-        return Kind.NOVEL in inquiry.kinds and bool(inquiry.destinations and known)
+        """Needs names."""
+        return Kind.NOVEL in inquiry.kinds and bool(inquiry.destinations)
 
     async def look(self, inquiry: Inquiry) -> Findings:
         """One `Lookups` for each registrable domain; what could not be asked is a gap of its own.
 
-        `lookups` is None where the workload's own counters could not be asked; then nothing else is known of the
-        workload either.
+        `lookups` is None where the workload's own counters could not be asked or are not there; then nothing else is
+        known of the workload either.
         """
-        destinations = [each for each in inquiry.destinations if each.name != MANY]
-        every = list(dict.fromkeys(each.domain for each in destinations))
+        every = list(dict.fromkeys(each.domain for each in inquiry.destinations if each.name != MANY))
         domains = every[:MAX_DOMAINS]
-        destinations = [each for each in destinations if each.domain in set(domains)]
+        named, asked = _asked(inquiry, domains)
         subject, at = inquiry.subject, inquiry.asked_at
-        namespace, pods = subject.namespace or "", promql.pods_of(subject.workload, subject.pods)
+        namespace, pods = located(inquiry), promql.pods_of(subject.workload, subject.pods)
         series = self._prometheus.selector(DNS_QUERIES, source_namespace=namespace, source_pod=pods)
-        own, others, watched_for = await asyncio.gather(
-            or_gap(own_lookups(self._prometheus, namespace, pods, destinations, self._naming, at), self.source, *_OWN),
+        own, others, watched_for, fresh = await asyncio.gather(
+            or_gap(own_lookups(self._prometheus, namespace, pods, asked, self._naming, at), self.source, *_OWN),
             or_gap(neighbours(self._prometheus, subject, domains, self._naming, at), self.source, _OTHERS),
             or_gap(moments.age(self._prometheus, series, at), self.source, "age of the baseline"),
+            self._new_names(inquiry, pods),
         )
-        gaps = [answer for answer in (own, others, watched_for) if isinstance(answer, Gap)]
+        gaps = [answer for answer in (own, others, watched_for, fresh) if isinstance(answer, Gap)]
+        if domains and own == [] and watched_for is None:
+            own = Gap(self.source, UNSEEN, _OWN)
+            gaps.append(own)
+            if not isinstance(others, Gap) and not any(others.values()):
+                others = Gap(self.source, UNSEEN, (_OTHERS,))
+                gaps.append(others)
+        known = set() if isinstance(own, Gap) else {each.domain for each in asked}
         lookups = {
             domain: replace(
-                Lookups(domain) if isinstance(own, Gap) else _of_domain(domain, own, inquiry),
+                Lookups(domain) if isinstance(own, Gap) or domain not in known else _of_domain(domain, own, inquiry),
                 neighbours=None if isinstance(others, Gap) else others[domain],
                 watched_for=None if isinstance(own, Gap) or isinstance(watched_for, Gap) else watched_for,
             )
             for domain in domains
         }
-        if len(destinations) < len(inquiry.destinations) and any(each.name == MANY for each in inquiry.destinations):
-            fresh = await or_gap(new_names(self._prometheus, namespace, pods, self._naming, at), self.source, "names")
-            if isinstance(fresh, Gap):
-                gaps.append(fresh)
-            else:
-                lookups[MANY] = Lookups(MANY, names=fresh)
+        if fresh is not None and not isinstance(fresh, Gap):
+            lookups[MANY] = Lookups(MANY, names=fresh)
         if len(every) > len(domains):
             gaps.append(Gap(self.source, f"only {len(domains)} of {len(every)} domains were looked up", self.missing))
+        if len(asked) < len(named):
+            gaps.append(Gap(self.source, f"only {len(asked)} of {len(named)} names were looked up", _OWN))
         return Findings(lookups=lookups, gaps=tuple(gaps))
+
+    async def _new_names(self, inquiry: Inquiry, pods: promql.Matcher) -> tuple[str, ...] | Gap | None:
+        """What an alert about too many names to list them is about; None for any other."""
+        if all(each.name != MANY for each in inquiry.destinations):
+            return None
+        namespace, at = located(inquiry), inquiry.asked_at
+        return await or_gap(new_names(self._prometheus, namespace, pods, self._naming, at), self.source, "names")
+
+
+def _asked(inquiry: Inquiry, domains: Collection[str]) -> tuple[list[Destination], list[Destination]]:
+    """What of the inquiry is about `domains` and in no other's place, and what of that fits into one question."""
+    wide = {each.domain: each for each in inquiry.destinations if each.wildcard and each.domain in domains}
+    single = [each for each in inquiry.destinations if each.domain in domains and each.domain not in wide]
+    return [*wide.values(), *single], [*wide.values(), *fitting(single)]
 
 
 def _of_domain(domain: str, entries: Sequence[Entry], inquiry: Inquiry) -> Lookups:
     own = [entry for entry in entries if entry.domain == domain]
     recent = [entry for entry in own if entry.lookups]
     lookups = sum(entry.lookups for entry in recent)
-    earlier = _earlier(own, inquiry)
+    earlier = _earlier(domain, own, inquiry)
     return Lookups(
         domain,
         names=tuple(sorted({entry.name for entry in recent or own}))[:MAX_NAMES],
@@ -100,10 +119,11 @@ def _of_domain(domain: str, entries: Sequence[Entry], inquiry: Inquiry) -> Looku
     )
 
 
-def _earlier(own: Sequence[Entry], inquiry: Inquiry) -> list[Entry]:
+def _earlier(domain: str, own: Sequence[Entry], inquiry: Inquiry) -> list[Entry]:
     """What other pods of the workload asked before the alert's; nothing unless that covers every name of the alert."""
     found: list[Entry] = []
-    for name in {entry.name for entry in own}:
+    alerted = {each.name for each in inquiry.destinations if each.domain == domain and not each.wildcard}
+    for name in alerted | {entry.name for entry in own}:
         of_name = [entry for entry in own if entry.name == name]
         before = _news_since(of_name, inquiry)
         earlier = [

@@ -6,6 +6,7 @@ from datetime import datetime, timedelta
 
 from tocsin.destination import DestinationSettings
 from tocsin.enrich import promql
+from tocsin.enrich.asked_names import root
 from tocsin.enrich.prometheus import DNS_QUERIES, Prometheus, Sample
 from tocsin.identify import strip_pod_name
 from tocsin.model import Subject
@@ -22,12 +23,14 @@ async def neighbours(
     Looks at the last day first; only for domains nobody else asked for then, of which there is little data, into the
     whole look-back.
     """
+    if not domains:
+        return {}
     found = await _within(prometheus, subject, domains, naming, _DAY, at)
-    alone = [domain for domain in domains if domain not in found]
+    alone = [domain for domain in domains if root(domain) not in found]
     look_back = prometheus.settings.look_back
     if alone and look_back > _DAY:
         found |= await _within(prometheus, subject, alone, naming, look_back, at)
-    return {domain: tuple(sorted(found.get(domain, ()))) for domain in domains}
+    return {domain: tuple(sorted(found.get(root(domain), ()))) for domain in domains}
 
 
 async def _within(
@@ -38,7 +41,7 @@ async def _within(
     window: timedelta,
     at: datetime,
 ) -> dict[str, set[str]]:
-    names = promql.below(domains, naming.cluster_domain, (*naming.lan_domains, *naming.search_suffixes))
+    names = promql.below(map(root, domains), naming.cluster_domain, (*naming.lan_domains, *naming.search_suffixes))
     asked = promql.over("last_over_time", prometheus.selector(DNS_QUERIES, query=names), window)
     by_domain = promql.extract(promql.by("group", (*_WHO, "query"), asked), "domain", "query", names)
     # Where Hubble names the workload, its pods need not be listed.

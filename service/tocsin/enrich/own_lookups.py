@@ -1,40 +1,47 @@
 """Which pods of one workload asked for the names of an alert: when first, when last, how often in the last hour."""
 
 import asyncio
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+from collections import defaultdict
+from collections.abc import Callable, Collection, Mapping
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
+from functools import cache
 
 from tocsin.destination import DestinationSettings, normalise
 from tocsin.enrich import moments, promql
-from tocsin.enrich.asked_names import Asked, AskedNames
+from tocsin.enrich.asked_names import Asked, AskedNames, root
 from tocsin.enrich.prometheus import DNS_QUERIES, Prometheus, Sample
 from tocsin.model import Destination
 
 DENIED = "Policy denied"
 """The rcode Hubble gives a lookup that Cilium's DNS proxy refused."""
-MAX_BELOW = 500
-"""Names below one domain that are told apart; a tunnel makes any number of them."""
 _HOUR = timedelta(hours=1)
 _DAY = timedelta(days=1)
 
 
 @dataclass(slots=True)
 class Entry:
-    """What one pod asked of one name; `plain` and `suffixed` count lookups of the last hour, `denied` those refused."""
+    """What one pod asked of one name; `counts` are lookups of the last hour by whether suffixed and whether denied."""
 
     name: str
     pod: str
     domain: str
     times: dict[str, float] = field(default_factory=dict)
-    plain: float = 0
-    suffixed: float = 0
-    denied: float = 0
+    counts: dict[tuple[bool, bool], float] = field(default_factory=lambda: defaultdict(float))
 
     @property
     def lookups(self) -> int:
         """Resolvers ask with every search suffix first; those count only where nothing else was asked."""
-        return round(self.plain or self.suffixed)
+        return round(self.counts[self._suffixed, False] + self.counts[self._suffixed, True])
+
+    @property
+    def denied(self) -> int:
+        """How many of `lookups` were refused; a policy that names the plain name refuses those with a suffix."""
+        return round(self.counts[self._suffixed, True])
+
+    @property
+    def _suffixed(self) -> bool:
+        return not (self.counts[False, False] or self.counts[False, True])
 
     @property
     def first_at(self) -> datetime | None:
@@ -48,39 +55,38 @@ class Entry:
 
     def add(self, tag: str, value: float, *, suffixed: bool, denied: bool) -> None:
         """Takes one sample of the answer in."""
-        if tag != "lookups":
+        if tag == "lookups":
+            self.counts[suffixed, denied] += value
+        else:
             earliest = tag.startswith("first")
             self.times[tag] = (min if earliest else max)(self.times.get(tag, value), value)
-            return
-        if suffixed:
-            self.suffixed += value
-        else:
-            self.plain += value
-        self.denied += value if denied else 0
 
 
 async def own_lookups(
     prometheus: Prometheus,
     namespace: str,
     pods: promql.Matcher,
-    destinations: Iterable[Destination],
+    destinations: Collection[Destination],
     naming: DestinationSettings,
     at: datetime,
 ) -> list[Entry]:
-    """One entry a name and pod that asked within the look-back. Raises LookupFailed."""
+    """One entry a name and pod that asked within the look-back. Raises LookupFailed.
+
+    Where a destination stands for many names, leave out the others of its domain: it takes them in.
+    """
+    many = {root(each.domain): each.domain for each in destinations if each.wildcard}
     single = [each for each in destinations if not each.wildcard]
-    many = {each.domain: each for each in destinations if each.wildcard}
-    questions = []
+    questions: list[tuple[promql.Matcher, Callable[[str], Asked | None]]] = []
     if single:
         names = AskedNames(single, namespace, naming)
         questions.append((names.matcher, names.find))
     if many:
-        below = promql.below(many, naming.cluster_domain, (*naming.lan_domains, *naming.search_suffixes))
-        questions.append((below, lambda value: _below(value, many, naming)))
+        matcher = promql.below(many, naming.cluster_domain, (*naming.lan_domains, *naming.search_suffixes))
+        questions.append((matcher, cache(lambda value: _below(value, many, naming))))
     answers = await asyncio.gather(
         *(prometheus.query(_expression(prometheus, namespace, pods, matcher), at) for matcher, _ in questions)
     )
-    entries: dict[tuple[str, str], Entry] = {}
+    entries: dict[tuple[str, str, str], Entry] = {}
     for answer, (_, find) in zip(answers, questions, strict=True):
         for sample in answer:
             asked = find(sample.labels.get("query", ""))
@@ -107,22 +113,22 @@ def _expression(prometheus: Prometheus, namespace: str, pods: promql.Matcher, na
     return promql.union(parts, "fact")
 
 
-def _below(value: str, domains: dict[str, Destination], naming: DestinationSettings) -> Asked | None:
+def _below(value: str, many: Mapping[str, str], naming: DestinationSettings) -> Asked | None:
+    """Which of the domains `many` (by root) a value of the label lies below, the nearest."""
     found = normalise(value, naming)
-    return Asked(found, suffixed=False) if found.domain in domains else None
+    near = max((each for each in many if f".{found.name}".endswith(f".{each}")), key=len, default=None)
+    if near is None:
+        return None
+    suffixed = not value.lower().removesuffix(".").endswith(near)
+    return Asked(replace(found, domain=many[near]), suffixed)
 
 
-def _enter(entries: dict[tuple[str, str], Entry], sample: Sample, asked: Asked) -> None:
-    pod, name = sample.labels.get("source_pod", ""), asked.destination.name
-    entry = entries.setdefault((name, pod), Entry(name, pod, asked.destination.domain))
+def _enter(entries: dict[tuple[str, str, str], Entry], sample: Sample, asked: Asked) -> None:
+    domain, name, pod = asked.destination.domain, asked.destination.name, sample.labels.get("source_pod", "")
+    entry = entries.setdefault((domain, name, pod), Entry(name, pod, domain))
     denied = sample.labels.get("rcode") == DENIED
     entry.add(sample.labels.get("fact", ""), sample.value, suffixed=asked.suffixed, denied=denied)
 
 
 def _instant(value: float | None) -> datetime | None:
     return None if value is None else datetime.fromtimestamp(value, UTC)
-
-
-def by_domain(entries: Sequence[Entry], domain: str) -> list[Entry]:
-    """The entries of one registrable domain."""
-    return [entry for entry in entries if entry.domain == domain]

@@ -4,6 +4,7 @@ from collections.abc import Collection, Mapping
 from datetime import UTC, datetime, timedelta
 
 from tocsin.enrich import promql
+from tocsin.enrich.enricher import located
 from tocsin.enrich.prometheus import JOB_OWNER, POD_CREATED, POD_OWNER, REPLICASET_OWNER, Prometheus
 from tocsin.findings import Findings, Inquiry, PodFacts
 from tocsin.model import Kind
@@ -76,17 +77,15 @@ class PodAges:
         self._prometheus = prometheus
 
     def applies(self, inquiry: Inquiry) -> bool:
-        """Needs a kind that is judged, and pods."""
-        subject = inquiry.subject
-        judged = inquiry.kinds & {Kind.NOVEL, Kind.VOLUME}
-        return bool(judged and subject.namespace and (subject.workload or subject.pods))
+        """Needs a kind that is judged."""
+        return bool(inquiry.kinds & {Kind.NOVEL, Kind.VOLUME})
 
     async def look(self, inquiry: Inquiry) -> Findings:
         """One request."""
         subject = inquiry.subject
         workload = None if subject.pods else subject.workload
         pods = promql.pods_of(workload, subject.pods[:MAX_PODS])
-        series = self._prometheus.selector(POD_CREATED, namespace=subject.namespace or "", pod=pods)
+        series = self._prometheus.selector(POD_CREATED, namespace=located(inquiry), pod=pods)
         last = promql.over("last_over_time", series, _DELETED_WITHIN) if subject.pods else series
         answer = await self._prometheus.query(promql.by("max", ("pod",), last), inquiry.asked_at)
         created_at = {sample.labels.get("pod", ""): datetime.fromtimestamp(sample.value, UTC) for sample in answer}

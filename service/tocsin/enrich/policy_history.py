@@ -5,6 +5,7 @@ from collections.abc import Awaitable, Mapping, Sequence
 from datetime import timedelta
 from typing import Final
 
+from tocsin.enrich.enricher import located
 from tocsin.errors import LookupFailed
 from tocsin.findings import Change, Findings, Gap, Inquiry, PolicyFacts, PolicyMatch
 from tocsin.gitops.index import Selected
@@ -41,13 +42,12 @@ class PolicyHistory:
         return self._repository.source
 
     def applies(self, inquiry: Inquiry) -> bool:
-        """A policy is looked for only where namespace and workload are known."""
-        subject = inquiry.subject
-        return bool(subject.namespace and subject.workload and inquiry.kinds & {Kind.NOVEL, Kind.VOLUME})
+        """Needs a kind that is judged."""
+        return bool(inquiry.kinds & {Kind.NOVEL, Kind.VOLUME})
 
     async def look(self, inquiry: Inquiry) -> Findings:
         """Never guesses: without a policy that selects the workload, `policies` is empty."""
-        namespace, workload = inquiry.subject.namespace or "", inquiry.subject.workload or ""
+        namespace, workload = located(inquiry, by_pod=False), inquiry.subject.workload or ""
         snapshot = self._repository.snapshot()
         selected = snapshot.index.selecting(namespace, workload)
         histories, releases, gaps = await self._history(snapshot, selected, inquiry)

@@ -12,8 +12,8 @@ from urllib.parse import urlsplit
 from tocsin import inert
 from tocsin.enrich import promql
 from tocsin.enrich.prometheus_settings import PrometheusSettings
-from tocsin.enrich.threads import Threads, TooManyHang
 from tocsin.errors import LookupFailed
+from tocsin.threads import Threads, TooManyHang
 
 if TYPE_CHECKING:
     from tocsin.enrich.prometheus_http import Client
@@ -30,7 +30,7 @@ REPLICASET_OWNER = "kube_replicaset_owner"
 JOB_OWNER = "kube_job_owner"
 
 MAX_SERIES = 10_000
-"""Sent as `limit`; a Prometheus that does not know the parameter ignores it."""
+"""Sent as `limit`: an answer of just so many was cut. A Prometheus that does not know the parameter ignores it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,9 +91,8 @@ class Prometheus:
             version = "(unknown version)"
         metrics = (DNS_QUERIES, SENT_BYTES, POD_OWNER)
         counts = {name: f"count({self.selector(name)})" for name in metrics}
-        found = {
-            sample.labels["metric"]: int(sample.value) for sample in await self.query(promql.union(counts, "metric"))
-        }
+        answer = await self.query(promql.union(counts, "metric"))
+        found = {sample.labels.get("metric", ""): int(sample.value) for sample in answer}
         dns, sent, owners = (found.get(name, 0) for name in metrics)
         said = (
             f"{dns} DNS series" if dns else f"no {DNS_QUERIES} (Hubble metrics with dns:query and labelsContext?)",
@@ -128,16 +127,18 @@ class Prometheus:
 
 def _vector(result: Any) -> list[Sample]:
     try:
-        found = [Sample(element["metric"], float(element["value"][1])) for element in result]
+        found = [Sample(dict(element["metric"]), float(element["value"][1])) for element in result]
     except (LookupError, TypeError, ValueError) as failure:
         raise LookupFailed("the answer is not Prometheus's; is prometheus.url right?") from failure
+    if len(found) == MAX_SERIES:
+        raise LookupFailed(f"answered with {MAX_SERIES} series or more")
     return [sample for sample in found if math.isfinite(sample.value)]
 
 
 def _matrix(result: Any) -> list[Series]:
     try:
-        return [Series(element["metric"], tuple(_points(element["values"]))) for element in result]
-    except (LookupError, TypeError, ValueError) as failure:
+        return [Series(dict(element["metric"]), tuple(_points(element["values"]))) for element in result]
+    except (LookupError, TypeError, ValueError, OverflowError) as failure:
         raise LookupFailed("the answer is not Prometheus's; is prometheus.url right?") from failure
 
 

@@ -7,6 +7,7 @@ redirects and reads answers of any size. It takes a session from its caller, and
 import socket
 import ssl
 import time
+from base64 import b64encode
 from collections.abc import Callable, Iterator
 from typing import Any, TypeVar
 
@@ -37,13 +38,16 @@ class Session(requests.Session):
     def __init__(self, settings: PrometheusSettings) -> None:
         super().__init__()
         self._seconds = settings.timeout.total_seconds()
+        self.connect_seconds = min(_CONNECT_SECONDS, self._seconds)
         self.trust_env = False
         self.verify = str(settings.ca_file) if settings.ca_file else True
         self.headers.update({"User-Agent": "tocsin", "Accept-Encoding": "identity", **settings.headers})
         if settings.token is not None:
             self.headers["Authorization"] = f"Bearer {settings.token.get_secret_value()}"
         if settings.password is not None:
-            self.auth = (settings.user, settings.password.get_secret_value())
+            # Not through `auth`: requests writes that in Latin-1, servers read UTF-8.
+            both = f"{settings.user}:{settings.password.get_secret_value()}"
+            self.headers["Authorization"] = f"Basic {b64encode(both.encode()).decode()}"
 
     def request(self, method: str | bytes, url: str | bytes, **options: Any) -> requests.Response:  # type: ignore[override]
         """Sends the parameters of a POST in its body: addresses are limited in length, and logged."""
@@ -51,7 +55,7 @@ class Session(requests.Session):
         if method == "POST":
             options["data"] = options.pop("params", None)
         options |= {
-            "timeout": (min(_CONNECT_SECONDS, self._seconds), self._seconds),
+            "timeout": (self.connect_seconds, self._seconds),
             "allow_redirects": False,
             "stream": True,
         }
@@ -90,9 +94,7 @@ class Client:
     def __init__(self, settings: PrometheusSettings) -> None:
         self._seconds = settings.timeout.total_seconds()
         self._session = Session(settings)
-        self._library = PrometheusConnect(
-            url=settings.url, session=self._session, retry=Retry(total=0), method="POST", auth=self._session.auth
-        )
+        self._library = PrometheusConnect(url=settings.url, session=self._session, retry=Retry(total=0), method="POST")
 
     def query(self, expression: str, params: dict[str, str]) -> list[Any]:
         """The elements of an instant vector."""
@@ -104,14 +106,16 @@ class Client:
 
     def build(self) -> str:
         """The version the server gives; what speaks Prometheus's language need not have one."""
-        answer = self._ask(lambda: self._session.get(f"{self._library.url}/api/v1/status/buildinfo").json())
-        return str(answer["data"]["version"])
+        address = f"{self._library.url}/api/v1/status/buildinfo"
+        return self._ask(lambda: str(self._session.get(address).json()["data"]["version"]))
 
     def _ask(self, question: Callable[[], T]) -> T:
         try:
             return question()
         except LookupFailed:
             raise
+        except requests.ConnectTimeout as failure:
+            raise LookupFailed(f"cannot be reached within {self._session.connect_seconds:g} s") from failure
         except (requests.Timeout, urllib3.exceptions.TimeoutError) as failure:
             raise LookupFailed(f"timed out after {self._seconds:g} s") from failure
         except ValueError as failure:

@@ -24,6 +24,9 @@ _POD_SUFFIX = "|".join(
         "[0-9]{1,4}",
     )
 )
+# k8s.io/apiserver/pkg/storage/names: at most 58 characters of what a controller wrote, then five random ones.
+_WRITTEN = 58
+_LONGEST_CUT = 10
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,9 +66,16 @@ def any_of(values: Iterable[str]) -> Matcher:
 
 def pods_of(workload: str | None, pods: Iterable[str] = ()) -> Matcher:
     """Matches the names that pods of `workload` can have, and `pods` themselves."""
-    own = [f"{literally(workload)}(-({_POD_SUFFIX}))?"] if workload else []
+    own = [f"{literally(workload)}(-({_POD_SUFFIX}))?", *_cut(workload)] if workload else []
     named = sorted(set(pods))
     return Regex("|".join(own + [literally(pod) for pod in named])) if own else any_of(named)
+
+
+def _cut(workload: str) -> list[str]:
+    """Matches pods of a workload whose name is so long that Kubernetes cut what follows it, or its own end."""
+    kept = f"{workload}-"[:_WRITTEN]
+    left = _WRITTEN - len(kept)
+    return [f"{literally(kept)}[0-9bcdfghjklmnpqrstvwxz]{{{left}}}{_RANDOM}{{5}}"] if left <= _LONGEST_CUT else []
 
 
 def below(domains: Iterable[str], cluster_domain: str, suffixes: Iterable[str] = ()) -> Regex:
@@ -78,7 +88,7 @@ def below(domains: Iterable[str], cluster_domain: str, suffixes: Iterable[str] =
         rf"(?:(?:\.[a-z0-9-]+)?\.svc)?\.{literally(cluster_domain)}",
         *(rf"\.{literally(each)}" for each in suffixes),
     ]
-    return Regex(rf"(?i)(?:.*?\.)?({roots})(?:{'|'.join(ends)})?\.?")
+    return Regex(rf"(?i)(?:.*?\.)??({roots})(?:{'|'.join(ends)})?\.?")
 
 
 def selector(metric: str, matchers: Mapping[str, Matcher]) -> str:

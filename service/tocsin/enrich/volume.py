@@ -1,10 +1,12 @@
 """How much a workload sends, against its own past."""
 
 import asyncio
+from dataclasses import replace
 from datetime import datetime, timedelta
 
 from tocsin.destination import DestinationSettings, registrable_domain
 from tocsin.enrich import moments, promql
+from tocsin.enrich.enricher import located
 from tocsin.enrich.neighbours import neighbours
 from tocsin.enrich.new_names import new_names
 from tocsin.enrich.partial import or_gap
@@ -17,7 +19,7 @@ _DAY = timedelta(days=1)
 _WEEK = timedelta(days=7)
 _DIPS = 1
 """Points in a row that may lie in the usual range without ending the time out of it."""
-_NOW, _BEGAN, _OTHERS = "rate and averages", "when it began", "who else asks for the new names"
+_NOW, _BEGAN, _OTHERS = "rate and averages", "when it began", "neighbours of the new names"
 
 
 class VolumeLookups:
@@ -32,27 +34,35 @@ class VolumeLookups:
         self._window = prometheus.settings.rate_window
 
     def applies(self, inquiry: Inquiry) -> bool:
-        """Needs a way to tell the subject's pods from others."""
-        subject = inquiry.subject
-        return Kind.VOLUME in inquiry.kinds and bool(subject.namespace and (subject.workload or subject.pods))
+        """Needs a volume to ask about."""
+        return Kind.VOLUME in inquiry.kinds
 
     async def look(self, inquiry: Inquiry) -> Findings:
         """Asks side by side; what could not be asked is a gap of its own."""
-        at, namespace = inquiry.asked_at, inquiry.subject.namespace or ""
-        pods = promql.pods_of(inquiry.subject.workload, inquiry.subject.pods)
+        at, subject, namespace = inquiry.asked_at, inquiry.subject, located(inquiry)
+        pods = promql.pods_of(subject.workload, subject.pods)
         interface = self._prometheus.settings.interface
         sent = self._prometheus.selector(SENT_BYTES, namespace=namespace, pod=pods, interface=interface)
+        (volume, unmeasured), (names, lookups, unheard), baseline_for = await asyncio.gather(
+            self._measure(sent, at),
+            self._new_names(inquiry, pods),
+            or_gap(moments.age(self._prometheus, sent, at), self.source, "age of the baseline"),
+        )
+        unknown = [baseline_for] if isinstance(baseline_for, Gap) else []
+        volume = replace(volume, new_names=names, baseline_for=None if isinstance(baseline_for, Gap) else baseline_for)
+        return Findings(lookups=lookups, volume=volume, gaps=(*unmeasured, *unknown, *unheard))
+
+    async def _measure(self, sent: str, at: datetime) -> tuple[Volume, list[Gap]]:
+        """The figures that come from the counters `sent`."""
         rate = f"sum({promql.over('rate', sent, self._window)})"
         step = max(self._window / 2, timedelta(seconds=15))
-        averages, day, baseline_for, names = await asyncio.gather(
+        averages, day = await asyncio.gather(
             or_gap(self._averages(rate, at), self.source, _NOW),
             or_gap(self._prometheus.query_range(rate, at - min(_DAY, 300 * step), at, step), self.source, _BEGAN),
-            or_gap(moments.age(self._prometheus, sent, at), self.source, "age of the baseline"),
-            or_gap(new_names(self._prometheus, namespace, pods, self._naming, at), self.source, "new names"),
         )
-        gaps = [answer for answer in (averages, day, baseline_for, names) if isinstance(answer, Gap)]
+        gaps = [answer for answer in (averages, day) if isinstance(answer, Gap)]
         if isinstance(averages, Gap):
-            return Findings(gaps=tuple(gaps))
+            return Volume(), gaps
         since_at, total = None, None
         if not isinstance(day, Gap):
             since_at = began(day[0] if day else None, averages, step)
@@ -63,16 +73,6 @@ class VolumeLookups:
                 gaps.append(answer)
             else:
                 total = next((sample.value for sample in answer), None)
-        lookups: dict[str, Lookups] = {}
-        if names and not isinstance(names, Gap):
-            domains = sorted({registrable_domain(name) for name in names})
-            others = await or_gap(
-                neighbours(self._prometheus, inquiry.subject, domains, self._naming, at), self.source, _OTHERS
-            )
-            if isinstance(others, Gap):
-                gaps.append(others)
-            else:
-                lookups = {domain: Lookups(domain, neighbours=others[domain]) for domain in domains}
         now, usual = averages.get("now"), averages.get("avg_24h")
         volume = Volume(
             rate=now,
@@ -82,10 +82,23 @@ class VolumeLookups:
             multiple=now / usual if now is not None and usual else None,
             sent=total,
             since_at=since_at,
-            new_names=None if isinstance(names, Gap) else names,
-            baseline_for=None if isinstance(baseline_for, Gap) else baseline_for,
         )
-        return Findings(lookups=lookups, volume=volume, gaps=tuple(gaps))
+        return volume, gaps
+
+    async def _new_names(
+        self, inquiry: Inquiry, pods: promql.Matcher
+    ) -> tuple[tuple[str, ...] | None, dict[str, Lookups], list[Gap]]:
+        """What the workload began to ask for, and who else asks for that."""
+        at, subject = inquiry.asked_at, inquiry.subject
+        question = new_names(self._prometheus, located(inquiry), pods, self._naming, at)
+        names = await or_gap(question, self.source, "new names")
+        if isinstance(names, Gap):
+            return None, {}, [names]
+        domains = sorted({registrable_domain(name) for name in names})
+        others = await or_gap(neighbours(self._prometheus, subject, domains, self._naming, at), self.source, _OTHERS)
+        if isinstance(others, Gap):
+            return names, {}, [others]
+        return names, {domain: Lookups(domain, neighbours=others[domain]) for domain in domains}, []
 
     async def _averages(self, rate: str, at: datetime) -> dict[str, float]:
         """The rate now, and what it was, without the last hour: an excess must not be part of its own measure."""
@@ -103,7 +116,7 @@ class VolumeLookups:
 def began(day: Series | None, averages: dict[str, float], step: timedelta) -> datetime | None:
     """When the rate last left its usual range for good; None when it is within it, or when none is known.
 
-    Usual is what lies below three standard deviations above the week's average, and below twice the day's.
+    Usual is what lies below three standard deviations above the week's average, or below twice the day's.
     """
     bounds = [2 * averages["avg_24h"]] if "avg_24h" in averages else []
     if "avg_7d" in averages:

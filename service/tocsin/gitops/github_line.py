@@ -6,14 +6,15 @@ client, so that it cannot block or mix up the next one.
 """
 
 import asyncio
+import threading
 from collections.abc import Callable
-from concurrent.futures import Future, ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 from functools import partial
 from typing import TYPE_CHECKING, Final, TypeVar
 
 from tocsin.errors import LookupFailed
 from tocsin.gitops.settings import GitHubSettings
+from tocsin.threads import Threads, TooManyHang
 
 if TYPE_CHECKING:
     from github import Github, GithubException
@@ -28,9 +29,8 @@ class GitHubLine:
     def __init__(self, settings: GitHubSettings) -> None:
         self._settings = settings
         self._turn = asyncio.Lock()
-        self._thread: ThreadPoolExecutor | None = None
-        self._client: Github | None = None
-        self._abandoned: list[Future[object]] = []
+        self._threads = Threads("github", 1, MAX_ABANDONED)
+        self._of_thread = threading.local()
         self._limited_until: datetime | None = None
 
     async def call(self, ask: Callable[["Github"], _T]) -> _T:
@@ -40,28 +40,22 @@ class GitHubLine:
         """
         async with self._turn:
             self._refuse_while_limited()
-            self._abandoned = [call for call in self._abandoned if not call.done()]
-            if len(self._abandoned) >= MAX_ABANDONED:
-                raise LookupFailed("earlier calls still hang")
-            if self._thread is None:
-                self._thread = ThreadPoolExecutor(1, thread_name_prefix="github")
-            running: Future[_T] = self._thread.submit(partial(self._answer, ask, self._client))
             try:
                 async with asyncio.timeout(self._settings.request_timeout.total_seconds()):
-                    return await asyncio.wrap_future(running)
+                    return await self._threads.run(partial(self._answer, ask))
             except TimeoutError as failure:
                 raise LookupFailed(f"timed out after {self._settings.request_timeout.total_seconds():g} s") from failure
-            finally:
-                if not running.done():
-                    self._abandon(running)
+            except TooManyHang as failure:
+                raise LookupFailed("earlier calls still hang") from failure
 
-    def _answer(self, ask: Callable[["Github"], _T], client: "Github | None") -> _T:
+    def _answer(self, ask: Callable[["Github"], _T]) -> _T:
         """Runs in the thread; everything PyGithub and requests raise becomes LookupFailed here."""
         import requests  # noqa: PLC0415 - heavy, loaded when first used and off the event loop
         from github import GithubException  # noqa: PLC0415
 
+        client: Github | None = getattr(self._of_thread, "client", None)
         if client is None:
-            client = self._client = _client(self._settings)
+            client = self._of_thread.client = _client(self._settings)
         try:
             return ask(client)
         except GithubException as failure:
@@ -72,12 +66,6 @@ class GitHubLine:
             raise LookupFailed("cannot reach GitHub") from failure
         except (AssertionError, TypeError, KeyError, ValueError) as failure:
             raise LookupFailed("GitHub's answer cannot be read") from failure
-
-    def _abandon(self, running: Future[_T]) -> None:
-        if self._thread is not None and not running.cancel():
-            self._thread.shutdown(wait=False)
-            self._abandoned.append(running)  # type: ignore[arg-type]
-            self._thread = self._client = None
 
     def _refuse_while_limited(self) -> None:
         if self._limited_until is not None and datetime.now(UTC) < self._limited_until:
@@ -96,9 +84,7 @@ class GitHubLine:
 
     async def close(self) -> None:
         """Does not wait for a call that hangs."""
-        if self._thread is not None:
-            self._thread.shutdown(wait=False, cancel_futures=True)
-            self._thread = self._client = None
+        self._threads.close()
 
 
 class NotFound(LookupFailed):

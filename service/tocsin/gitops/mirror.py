@@ -3,6 +3,7 @@
 import asyncio
 import secrets
 import shutil
+import time
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final
@@ -13,6 +14,7 @@ from tocsin.gitops.settings import GitSettings
 
 BRANCH: Final = "refs/heads/mirrored"
 _FETCHED: Final = "fetched"
+_LEFT_OVER_AFTER: Final = 3600.0
 
 
 class Mirror:
@@ -72,7 +74,8 @@ class Mirror:
         """Makes the data directory and removes clones that an earlier process did not finish."""
         self._place.parent.mkdir(parents=True, exist_ok=True)
         for leftover in [*self._place.parent.glob("clone-*.git"), *self._place.parent.glob("old-*.git")]:
-            shutil.rmtree(leftover, ignore_errors=True)
+            if time.time() - leftover.stat().st_mtime > _LEFT_OVER_AFTER:  # a younger one may be somebody's at work
+                shutil.rmtree(leftover, ignore_errors=True)
 
 
 def _replace(fresh: Path, place: Path) -> None:

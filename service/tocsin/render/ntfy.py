@@ -58,7 +58,7 @@ def sequence_id(incident_id: str) -> str:
 
     Servers from 2.16 on, with the Android and web apps, do that; others show it as one more message.
     """
-    return hashlib.sha256(incident_id.encode()).hexdigest()[:32]
+    return hashlib.sha256(incident_id.encode(errors="replace")).hexdigest()[:32]
 
 
 def _message(

@@ -170,11 +170,16 @@ def close_quiet(tx: Transaction, now: datetime, settings: DecideSettings) -> int
 
 
 def prune(tx: Transaction, before: datetime, limit: int) -> int:
-    """Deletes up to `limit` closed incidents last heard of before an instant, with all that belongs to them."""
+    """Deletes up to `limit` closed incidents last heard of before an instant, with all that belongs to them.
+
+    One with a message still on its way is kept.
+    """
     ids = [
         row[0]
         for row in tx.execute(
-            "SELECT id FROM incident WHERE state = 'closed' AND last_at < ? ORDER BY last_at LIMIT ?",
+            "SELECT id FROM incident WHERE state = 'closed' AND last_at < ? AND NOT EXISTS ("
+            " SELECT 1 FROM delivery d WHERE d.incident_id = incident.id AND d.state IN ('due', 'claimed'))"
+            " ORDER BY last_at LIMIT ?",
             (to_us(before), limit),
         ).fetchall()
     ]
@@ -192,7 +197,8 @@ def listing(tx: Transaction, limit: int) -> list[Mapping[str, Any]]:
     """The latest incidents, newest first, as plain values for a table."""
     columns = ("id", "state", "kind", "verdict", "posture", "title", "seen", "opened_at", "last_at", "told_at")
     rows = tx.execute(
-        f"SELECT {', '.join(columns)} FROM incident ORDER BY last_at DESC, id DESC LIMIT ?",
+        f"SELECT {', '.join(columns[:-1])}, COALESCE(told_at, (SELECT MAX(settled_at) FROM delivery"
+        " WHERE incident_id = incident.id AND state = 'sent')) FROM incident ORDER BY last_at DESC, id DESC LIMIT ?",
         (limit,),
     ).fetchall()
     return [_readable(dict(zip(columns, row, strict=True))) for row in rows]

@@ -92,7 +92,8 @@ class Sqlite:
             self._connection.execute("PRAGMA journal_size_limit = 67108864")
             migrate(self._connection)
         except (sqlite3.Error, OSError) as failure:
-            raise StoreUnavailable(f"cannot open the store {os.fspath(self._path)}: {failure}") from failure
+            why = failure.strerror if isinstance(failure, OSError) else failure
+            raise StoreUnavailable(f"cannot open the store {os.fspath(self._path)}: {why}") from failure
         self._thread.start()
 
     def close(self) -> None:

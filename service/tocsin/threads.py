@@ -68,8 +68,7 @@ class Threads:
             if self._idle <= len(self._waiting) and self._working < self._size:
                 if self._left >= self._hanging:
                     raise TooManyHang(f"{self._left} earlier calls still hang")
-                self._working += 1
-                threading.Thread(target=self._work, name=self._name, daemon=True).start()
+                self._start()
             self._waiting.append(call)
             self._changed.notify()
 
@@ -84,9 +83,18 @@ class Threads:
                 return
             self._working -= 1
             self._left += 1
-            for _ in range(min(len(self._waiting), self._size - self._working, self._hanging - self._left)):
-                self._working += 1
-                threading.Thread(target=self._work, name=self._name, daemon=True).start()
+            self._replace()
+
+    def _replace(self) -> None:
+        """Starts threads for the calls that wait, as many as there are places."""
+        lacking = len(self._waiting) - self._idle
+        for _ in range(min(lacking, self._size - self._working, self._hanging - self._left)):
+            self._start()
+
+    def _start(self) -> None:
+        threading.Thread(target=self._work, name=self._name, daemon=True).start()
+        self._working += 1
+        self._idle += 1
 
     def _work(self) -> None:
         while True:
@@ -102,14 +110,15 @@ class Threads:
             with self._changed:
                 if call.left:
                     self._left -= 1
+                    self._replace()
                     return
                 call.left = True
+                self._idle += 1  # before its caller goes on and has the next question
             with suppress(RuntimeError):  # the loop was closed meanwhile
                 call.loop.call_soon_threadsafe(_settle, call.answer, result, failure)
 
     def _take(self) -> _Call | None:
         with self._changed:
-            self._idle += 1
             while not self._waiting and not self._closed:
                 self._changed.wait()
             self._idle -= 1

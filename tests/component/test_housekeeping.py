@@ -1,0 +1,280 @@
+"""Housekeeping on a real store: what is given back, closed, deleted and counted, and what never is."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tocsin import housekeeping, metrics
+from tocsin.decide import DecideSettings
+from tocsin.errors import StoreUnavailable
+from tocsin.housekeeping import BATCH, observe, release, tidy
+from tocsin.model import AlertStatus, Message
+from tocsin.store import deliveries, events, incidents
+from tocsin.store.database import Transaction, to_us
+from tocsin.store.incidents import AlertRow, IncidentRow
+from tocsin.store.sqlite import Sqlite, StoreSettings
+
+NOW = datetime(2026, 11, 22, 14, 0, tzinfo=UTC)
+LEASE = timedelta(minutes=2)
+DAY = timedelta(days=1)
+DECIDE = DecideSettings()
+KEEP = StoreSettings()
+FIRING, RESOLVED = AlertStatus.FIRING, AlertStatus.RESOLVED
+
+
+@pytest.fixture
+async def store(tmp_path: Path) -> AsyncIterator[Sqlite]:
+    database = Sqlite(str(tmp_path / "tocsin.db"))
+    database.open()
+    yield database
+    database.close()
+
+
+def event(number: int, at: datetime) -> tuple[str, int, str, int]:
+    return f"e{number:05}", to_us(at), "{}", 1
+
+
+def incident(tx: Transaction, name: str, at: datetime, status: AlertStatus = FIRING, version: int = 0) -> None:
+    row = IncidentRow(
+        id=name, version=version, key=("", "novel", "media", name, "a.example"), cluster="", kind="novel",
+        namespace="media", workload=name, domain="a.example", title=f"media/{name}", posture="bounded",
+        verdict="unexplained", alerts=(AlertRow("f1", status, at, "pod-1"),),
+    )  # fmt: skip
+    incidents.record(tx, row, at)
+
+
+def send(tx: Transaction, name: str, at: datetime, channel: str = "phone") -> None:
+    """A message about the incident `name`, due at once; its identity is that of the incident."""
+    deliveries.tell(tx, f"n-{name}-{channel}", name, "first", "unexplained", "{}", at)
+    deliveries.insert(tx, f"{name}-{channel}", f"n-{name}-{channel}", name, Message(channel, "title", {}), at)
+
+
+async def count(store: Sqlite, table: str, where: str = "1 = 1") -> int:
+    found = await store.run(lambda tx: tx.execute(f"SELECT COUNT(*) FROM {table} WHERE {where}").fetchone())
+    return int(found[0])
+
+
+async def names(store: Sqlite, state: str) -> list[str]:
+    rows = await store.run(incidents.listing, 100)
+    return sorted(row["id"] for row in rows if row["state"] == state)
+
+
+# -- at the start ----
+
+
+async def test_release_makes_due_what_a_process_that_is_gone_had_claimed(store: Sqlite) -> None:
+    await store.run(events.insert, [event(1, NOW), event(2, NOW)])
+    await store.run(incident, "i1", NOW)
+    await store.run(send, "i1", NOW)
+    await store.run(events.claim, NOW, timedelta(days=999))
+    await store.run(deliveries.claim, "phone", NOW, timedelta(days=999))
+    await release(store)
+    assert await count(store, "event", "state = 'due'") == 2
+    assert await count(store, "delivery", "state = 'due'") == 1
+    now = datetime.now(UTC)
+    again = [await store.run(events.claim, now, LEASE) for _ in range(2)]
+    assert sorted(found.attempts for found in again if found) == [1, 2], "the attempt that was cut short counts"
+    message = await store.run(deliveries.claim, "phone", now, LEASE)
+    assert message is not None and message.attempts == 2
+
+
+async def test_release_leaves_what_is_settled(store: Sqlite) -> None:
+    await store.run(events.insert, [event(1, NOW), event(2, NOW)])
+    await store.run(events.finish, "e00001")
+    await store.run(events.bury, "e00002", "broken")
+    await release(store)
+    assert await store.run(events.claim, datetime.now(UTC), LEASE) is None
+
+
+# -- closing ----
+
+
+async def test_incidents_close_when_they_have_been_quiet_or_lost_for_long_enough(store: Sqlite) -> None:
+    await store.run(incident, "firing", NOW)
+    await store.run(incident, "quiet", NOW)
+    await store.run(incident, "quiet", NOW, RESOLVED, version=1)
+    just_before = timedelta(microseconds=1)
+    for at, firing, quiet, closed in (
+        (NOW + DECIDE.quiet_after - just_before, ["firing"], ["quiet"], []),
+        (NOW + DECIDE.quiet_after, ["firing"], [], ["quiet"]),
+        (NOW + DECIDE.lost_after - just_before, ["firing"], [], ["quiet"]),
+        (NOW + DECIDE.lost_after, [], [], ["firing", "quiet"]),
+    ):
+        await tidy(store, DECIDE, KEEP, at)
+        found = [await names(store, state) for state in ("firing", "quiet", "closed")]
+        assert found == [firing, quiet, closed]
+
+
+# -- deleting ----
+
+
+async def test_settled_webhooks_are_deleted_after_they_were_kept_and_others_never(store: Sqlite) -> None:
+    old, young = NOW - KEEP.keep_events - timedelta(seconds=1), NOW - KEEP.keep_events
+    await store.run(events.insert, [event(number, old) for number in range(4)] + [event(9, young)])
+    await store.run(events.finish, "e00000")
+    await store.run(events.bury, "e00001", "broken")
+    await store.run(events.finish, "e00009")
+    claimed = await store.run(events.claim, NOW, LEASE)
+    assert claimed is not None and claimed.id == "e00002"
+    await tidy(store, DECIDE, KEEP, NOW)
+    left = await store.run(lambda tx: tx.execute("SELECT id, state FROM event ORDER BY id").fetchall())
+    assert left == [("e00002", "claimed"), ("e00003", "due"), ("e00009", "done")]
+
+
+async def test_closed_incidents_are_deleted_with_all_that_belongs_to_them(store: Sqlite) -> None:
+    long_ago = NOW - KEEP.keep_incidents - timedelta(seconds=1)
+    for name, at in (("old", long_ago), ("young", NOW - KEEP.keep_incidents)):
+        await store.run(incident, name, at)
+        await store.run(send, name, at)
+        delivery = await store.run(deliveries.claim, "phone", at, LEASE)
+        assert delivery is not None
+        await store.run(deliveries.settle_sent, delivery, at)
+    await tidy(store, DECIDE, KEEP, NOW)
+    assert await names(store, "closed") == ["young"]
+    assert [await count(store, table) for table in ("incident", "alert", "notice", "delivery")] == [1, 1, 1, 1]
+    assert await count(store, "delivery", "incident_id = 'young'") == 1
+
+
+async def test_an_open_incident_is_kept_however_old(store: Sqlite) -> None:
+    patient = DecideSettings(quiet_after=timedelta(days=999), lost_after=timedelta(days=999))
+    await store.run(incident, "firing", NOW - 2 * KEEP.keep_incidents)
+    await tidy(store, patient, KEEP, NOW)
+    assert await names(store, "firing") == ["firing"]
+
+
+async def test_an_incident_with_a_message_on_its_way_is_kept_however_old(store: Sqlite) -> None:
+    long_ago = NOW - 2 * KEEP.keep_incidents
+    for name in ("due", "claimed", "dead"):
+        await store.run(incident, name, long_ago)
+        await store.run(send, name, long_ago, channel=name)
+    assert await store.run(deliveries.claim, "claimed", NOW, LEASE)
+    dead = await store.run(deliveries.claim, "dead", NOW, LEASE)
+    assert dead is not None
+    await store.run(deliveries.settle_dead, dead, "403", NOW)
+    await tidy(store, DECIDE, KEEP, NOW)
+    assert await names(store, "closed") == ["claimed", "due"]
+    assert await count(store, "delivery") == 2
+
+
+class Counting:
+    """A database that remembers how many rows each transaction deleted."""
+
+    def __init__(self, store: Sqlite) -> None:
+        self.store = store
+        self.deleted: dict[str, list[int]] = {"events": [], "incidents": []}
+
+    async def run(self, step: Any, /, *args: Any, **kwargs: Any) -> Any:
+        result = await self.store.run(step, *args, **kwargs)
+        if step.__name__ == "prune":
+            self.deleted[step.__module__.rpartition(".")[2]].append(result)
+        return result
+
+
+async def test_deleting_goes_in_batches_until_nothing_is_left(store: Sqlite) -> None:
+    old = NOW - KEEP.keep_incidents - DAY
+
+    def fill(tx: Transaction) -> None:
+        events.insert(tx, [event(number, old) for number in range(2 * BATCH + 1)])
+        tx.execute("UPDATE event SET state = 'done'")
+        for number in range(BATCH):
+            incident(tx, f"i{number}", old)
+
+    await store.run(fill)
+    counting = Counting(store)
+    await tidy(counting, DECIDE, KEEP, NOW)  # type: ignore[arg-type]
+    assert counting.deleted == {"events": [BATCH, BATCH, 1], "incidents": [BATCH, 0]}
+    assert [await count(store, table) for table in ("event", "incident", "alert")] == [0, 0, 0]
+
+
+# -- for ever ----
+
+
+async def test_it_goes_on_after_whatever_failed(monkeypatch: pytest.MonkeyPatch, store: Sqlite) -> None:
+    failures: list[Exception] = [StoreUnavailable("the disk is full"), RuntimeError("a mistake of ours")]
+    tidied = asyncio.Event()
+
+    async def tidy_badly(*_: object) -> None:
+        if failures:
+            raise failures.pop(0)
+        tidied.set()
+
+    monkeypatch.setattr(housekeeping, "tidy", tidy_badly)
+    monkeypatch.setattr(housekeeping, "EVERY", timedelta(0))
+    async with asyncio.timeout(10), asyncio.TaskGroup() as tasks:
+        keeping = tasks.create_task(housekeeping.keep_house(store, DECIDE, KEEP))
+        await tidied.wait()
+        keeping.cancel()
+    assert not failures
+
+
+# -- gauges ----
+
+
+def gauge(name: str, **labels: str) -> float | None:
+    return metrics.REGISTRY.get_sample_value(name, labels)
+
+
+async def test_observe_sets_the_gauges_of_inbox_and_outbox(store: Sqlite) -> None:
+    await store.run(events.insert, [event(1, NOW - timedelta(minutes=3)), event(2, NOW - timedelta(minutes=9))])
+    for number, age in enumerate((30, 20, 10)):
+        at = NOW - timedelta(minutes=age)
+        await store.run(incident, f"i{number}", at)
+        await store.run(send, f"i{number}", at)
+        await store.run(send, f"i{number}", at, "mail")
+    claimed = await store.run(deliveries.claim, "phone", NOW, LEASE)
+    assert claimed is not None and claimed.incident_id == "i0"
+    dead = await store.run(deliveries.claim, "mail", NOW, LEASE)
+    assert dead is not None
+    await store.run(deliveries.settle_dead, dead, "403", NOW)
+    await observe(store, NOW)
+    assert gauge("tocsin_oldest_event_age_seconds") == 9 * 60
+    assert gauge("tocsin_outbox_messages", channel="phone", state="claimed") == 1
+    assert gauge("tocsin_outbox_messages", channel="phone", state="due") == 2
+    assert gauge("tocsin_outbox_messages", channel="mail", state="dead") == 1
+    assert gauge("tocsin_oldest_message_age_seconds", channel="phone") == 30 * 60, "the claimed one is the oldest"
+    assert gauge("tocsin_oldest_message_age_seconds", channel="mail") == 20 * 60, "a dead one is not on its way"
+
+
+async def test_observe_forgets_what_is_settled(store: Sqlite) -> None:
+    await store.run(events.insert, [event(1, NOW - DAY)])
+    await store.run(incident, "i1", NOW)
+    await store.run(send, "i1", NOW)
+    await observe(store, NOW)
+    assert gauge("tocsin_outbox_messages", channel="phone", state="due") == 1
+    delivery = await store.run(deliveries.claim, "phone", NOW, LEASE)
+    assert delivery is not None
+    await store.run(deliveries.settle_sent, delivery, NOW)
+    await store.run(events.finish, "e00001")
+    await observe(store, NOW)
+    assert gauge("tocsin_oldest_event_age_seconds") == 0
+    assert gauge("tocsin_outbox_messages", channel="phone", state="due") is None
+    assert gauge("tocsin_oldest_message_age_seconds", channel="phone") is None
+
+
+class HalfAway:
+    """A database that answers one question and is away for the next."""
+
+    def __init__(self, store: Sqlite) -> None:
+        self.store = store
+        self.asked = 0
+
+    async def run_lightly(self, step: Any, /, *args: Any) -> Any:
+        self.asked += 1
+        if self.asked > 1:
+            raise StoreUnavailable("the store does not answer")
+        return await self.store.run_lightly(step, *args)
+
+
+async def test_a_store_that_is_away_leaves_the_gauges_as_they_were(store: Sqlite) -> None:
+    await store.run(events.insert, [event(1, NOW - DAY)])
+    await store.run(incident, "i1", NOW)
+    await store.run(send, "i1", NOW)
+    await observe(store, NOW)
+    with pytest.raises(StoreUnavailable):
+        await observe(HalfAway(store), NOW + DAY)  # type: ignore[arg-type]
+    assert gauge("tocsin_oldest_event_age_seconds") == DAY.total_seconds()
+    assert gauge("tocsin_outbox_messages", channel="phone", state="due") == 1
