@@ -112,6 +112,7 @@ async def _serve(boot: Boot, load: Callable[[], "Settings"]) -> None:
         story = Story()
         webhook = Webhook(boot.server, story.receive)
         inbox = Worker("inbox", story.claim_event, story.work_on_event, lanes=EVENT_LANES, calm=webhook.rush.calm)
+        webhook.explaining = lambda: inbox.at_work
         workers: list[Worker[Any]] = [inbox]
         application = server.build(boot.server, webhook, partial(_not_ready, store, workers), story.observe)
         runner = web.AppRunner(application, access_log=None, shutdown_timeout=SHUTDOWN_WITHIN)
@@ -147,9 +148,7 @@ async def _serve(boot: Boot, load: Callable[[], "Settings"]) -> None:
             if found.repository is not None:
                 background.append(tasks.create_task(wiring.keep_fresh(found.repository), name="gitops"))
             log.info("story_loaded", channels=[outlet.name for outlet in outlets])
-            gc.collect()
-            gc.freeze()  # modules and settings stay: no collection needs to look at them again
-            gc.enable()  # the command line turned it off for the time of loading
+            _loaded()
 
             await stopping.wait()
             log.info("stopping", drain=boot.server.drain.total_seconds())
@@ -160,6 +159,13 @@ async def _serve(boot: Boot, load: Callable[[], "Settings"]) -> None:
             await _drain(workers[1:], running[1:], boot.server.drain.total_seconds() / 2)
             await site.stop()
     log.info("stopped")
+
+
+def _loaded() -> None:
+    """Modules and settings stay: no collection needs to look at them again. The command line had turned it off."""
+    gc.collect()
+    gc.freeze()
+    gc.enable()
 
 
 @contextmanager

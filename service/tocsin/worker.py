@@ -28,7 +28,7 @@ class Worker(Generic[T]):
     """`lanes` rows at a time; looks for due rows every `idle_every`, or at once when woken.
 
     `claim` returns a row, or None when none is due; `work` settles it. While `calm` is not set each claim waits for
-    it, at most HOLD_WITHIN: other work of the process goes first.
+    it, at most HOLD_WITHIN: other work of the process goes first. `at_work` counts the rows worked on now.
     """
 
     def __init__(
@@ -43,6 +43,7 @@ class Worker(Generic[T]):
     ) -> None:
         self.name = name
         self.last_step_at: datetime | None = None
+        self.at_work = 0
         self._claim = claim
         self._work = work
         self._lanes = lanes
@@ -105,7 +106,7 @@ class Worker(Generic[T]):
             try:
                 row = await self._next()
                 if row is not None:
-                    await self._work(row, datetime.now(UTC))
+                    await self._work_on(row)
                     continue
             except Exception as failure:
                 log.error("step_failed", worker=self.name, error=str(failure), exc_info=True)
@@ -114,6 +115,13 @@ class Worker(Generic[T]):
                 return
             if not self._news:
                 await self._wait()
+
+    async def _work_on(self, row: T) -> None:
+        self.at_work += 1
+        try:
+            await self._work(row, datetime.now(UTC))
+        finally:
+            self.at_work -= 1
 
     async def _next(self) -> T | None:
         if self._given:

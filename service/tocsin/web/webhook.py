@@ -35,22 +35,22 @@ READ_WITHIN = 10.0
 """Seconds for a body to arrive. Alertmanager gives a flush about as long; a sender that is gone must free its place."""
 
 CLOSE_TOGETHER = 0.02
-"""Seconds between two webhooks below which there is a rush: storing them goes before explaining them."""
+"""Seconds between two webhooks below which they can be a rush: storing them goes before explaining them."""
 
 
 class Rush:
-    """Tells when webhooks come close together; `calm` is set while they do not."""
+    """Tells when webhooks come close together and faster than they are explained; `calm` is set while they do not."""
 
     def __init__(self) -> None:
         self.calm = asyncio.Event()
         self.calm.set()
         self._last = -CLOSE_TOGETHER
 
-    def arrived(self) -> None:
-        """Takes note of a webhook."""
+    def arrived(self, unfinished: int) -> None:
+        """Takes note of a webhook that comes while so many earlier ones are being stored or explained."""
         loop = asyncio.get_running_loop()
         before, self._last = self._last, loop.time()
-        if self._last - before < CLOSE_TOGETHER and self.calm.is_set():
+        if unfinished and self._last - before < CLOSE_TOGETHER and self.calm.is_set():
             self.calm.clear()
             loop.call_later(CLOSE_TOGETHER, self._look, loop)
 
@@ -72,6 +72,7 @@ class Webhook:
         self.in_flight = 0
         self.stopping = False
         self.rush = Rush()
+        self.explaining: Callable[[], int] = lambda: 0
 
     async def post(self, request: web.Request) -> web.Response:
         """The handler. The body of a failure says what is wrong and repeats nothing of the payload's values."""
@@ -83,7 +84,7 @@ class Webhook:
             return _answer(503, {"error": "shutting down"})
         if self.in_flight >= self._most:
             return _answer(503, {"error": f"{self.in_flight} webhooks in flight; try again"})
-        self.rush.arrived()
+        self.rush.arrived(self.in_flight + self.explaining())
         self.in_flight += 1
         try:
             return await self._store(request)
