@@ -11,6 +11,9 @@ from tocsin.demo.cluster import DAY, Cluster, Pod
 
 STEP = 300.0
 """Seconds between two samples: the longest for which an instant selector still sees every series."""
+RECENT = 1200.0
+RECENT_STEP = 15.0
+"""Seconds between two samples of the last minutes: a rate needs them as dense as what is scraped from then on."""
 _HOUR = 3600.0
 _RUN = 600.0
 _STATE_KEPT = 1.5 * DAY
@@ -65,7 +68,7 @@ def _live(
         for metric, labels, value in _readings(pod, at > until - _STATE_KEPT):
             key = exposition.series(metric, labels)
             lines.setdefault(key, StringIO()).write(f"{key} {value:.17g} {at:.0f}\n")
-        before, at = at, at + STEP
+        before, at = at, at + (STEP if at < until - RECENT else RECENT_STEP)
     if end >= until and before < until:
         pod.pass_time(before, until)
     for text in lines.values():

@@ -7,13 +7,13 @@ from enum import StrEnum
 from tocsin.inert import clip
 from tocsin.render.unlink import CUT_GROWTH, seal
 
-LINE_CHARS = 300
-"""Longest line of any message in code points: about six lines of a phone."""
+LINE_CHARS = 1000
+"""Longest line of any message in code points: what somebody wrote into a description should arrive."""
 
 _TELLING_REASONS = 3
 """A phone shows three lines before a tap; reasons after these go first."""
 
-_ATTEMPTS = ((LINE_CHARS, 3), (160, 3), (160, 2), (80, 1), (40, 1), (20, 1), (10, 1))
+_ATTEMPTS = ((LINE_CHARS, 3), (300, 3), (160, 3), (160, 2), (80, 1), (40, 1), (20, 1), (10, 1))
 """How far lines are shortened (code points), and from which rank on they may go, in the order tried."""
 
 
