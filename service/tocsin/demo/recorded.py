@@ -113,7 +113,7 @@ async def perform(stage: Stage) -> AsyncIterator[str]:
 def _question(request: web.Request, form: Mapping[str, Any]) -> str:
     """What is asked, without the figures in it: instants and spans differ from run to run."""
     query = request.query.get("query") or form.get("query", "")
-    return re.sub(r"\d+", "#", f"{request.path}?{query}")
+    return re.sub(r"\d+(?:[smhdw]\b)?", "#", f"{request.path}?{query}")
 
 
 def _moved(value: Any, made_at: float, later: float) -> Any:
