@@ -1,19 +1,21 @@
 """A real Prometheus with nine days of a simulated cluster's past, for tests that need PromQL to be right.
 
-Import the fixture where it is needed. Missing programs fail the test: nothing here can be replaced by a fake.
+The fixtures are known everywhere (conftest.py). Missing programs fail the test: nothing here can be replaced by a fake.
 """
 
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
 
-from tocsin.demo import exposition, history, prometheus
+from tocsin.demo import exposition, history
+from tocsin.demo import prometheus as server
 from tocsin.demo.cluster import Cluster, Pod
+from tocsin.enrich.prometheus import Prometheus, PrometheusSettings
 
 DAYS = 9.0
 BURST = (2_000_000.0, 7_200.0)
@@ -50,7 +52,7 @@ def past(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Past]:
     until = ends_at()
     cluster = Cluster(now=lambda: until)
     history.write(cluster, file, until, DAYS, {"node-red": BURST})
-    with prometheus.running(history=file) as url:
+    with server.running(history=file) as url:
         yield Past(url, cluster, until, cluster.pods[0])
 
 
@@ -101,5 +103,29 @@ class Written:
         """Starts a Prometheus that holds it; the value is its address."""
         file = directory / "history.om"
         file.write_text("".join([*self._lines, "# EOF\n"]), encoding="utf-8")
-        with prometheus.running(history=file) as url:
+        with server.running(history=file) as url:
             yield url
+
+
+@pytest.fixture(scope="module")
+def story(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Written, str]]:
+    """The past that the functions in PAST of a test module write, and the address of a Prometheus that holds it."""
+    written = Written()
+    for write in request.module.PAST:
+        write(written)
+    with written.remembered(tmp_path_factory.mktemp("story")) as url:
+        yield written, url
+
+
+@pytest.fixture
+def written(story: tuple[Written, str]) -> Written:
+    """What was written."""
+    return story[0]
+
+
+@pytest.fixture
+async def prometheus(story: tuple[Written, str]) -> AsyncIterator[Prometheus]:
+    """The door to it."""
+    door = Prometheus(PrometheusSettings(url=story[1], timeout=timedelta(seconds=30)))
+    yield door
+    door.close()

@@ -2,12 +2,12 @@
 
 import math
 import random
-from collections.abc import AsyncIterator, Iterator, Sequence
+from collections.abc import AsyncIterator, Sequence
 from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from real_prometheus import DAY, DAYS, HOUR, MINUTE, Past, Written, past
+from real_prometheus import DAY, DAYS, HOUR, MINUTE, Past, Written
 from tocsin.destination import DestinationSettings, normalise
 from tocsin.enrich.lookups import MAX_DOMAINS, DnsLookups
 from tocsin.enrich.prometheus import Prometheus, PrometheusSettings
@@ -15,7 +15,6 @@ from tocsin.findings import Findings, Gap, Inquiry, Lookups
 from tocsin.model import Kind, Subject
 
 pytestmark = pytest.mark.e2e
-__all__ = ["past"]
 
 NAMING = DestinationSettings(search_suffixes=("corp.example.net",))
 UNSEEN = "has no DNS series of this workload"
@@ -126,24 +125,7 @@ def everything(written: Written) -> None:
     written.asked(f"{long}-bcdfg2xkzn", "api.long.example", 30 * MINUTE)
 
 
-@pytest.fixture(scope="module")
-def story(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Written, str]]:
-    written = Written()
-    everything(written)
-    with written.remembered(tmp_path_factory.mktemp("story")) as url:
-        yield written, url
-
-
-@pytest.fixture
-def written(story: tuple[Written, str]) -> Written:
-    return story[0]
-
-
-@pytest.fixture
-async def prometheus(story: tuple[Written, str]) -> AsyncIterator[Prometheus]:
-    door = Prometheus(PrometheusSettings(url=story[1], timeout=timedelta(seconds=30)))
-    yield door
-    door.close()
+PAST = (everything,)
 
 
 async def ask(

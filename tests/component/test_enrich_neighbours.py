@@ -1,11 +1,10 @@
 """Who else asks, what is new and how old the baseline is: real PromQL over a past in which every series is known."""
 
-from collections.abc import AsyncIterator, Iterator
 from datetime import timedelta
 
 import pytest
 
-from real_prometheus import DAY, DAYS, HOUR, MINUTE, Past, Written, past
+from real_prometheus import DAY, DAYS, HOUR, MINUTE, Past, Written
 from tocsin.destination import DestinationSettings
 from tocsin.enrich import moments, promql
 from tocsin.enrich.neighbours import neighbours
@@ -15,7 +14,6 @@ from tocsin.errors import LookupFailed
 from tocsin.model import Subject
 
 pytestmark = pytest.mark.e2e
-__all__ = ["past"]
 
 NAMING = DestinationSettings(lan_domains=("home.example.org",))
 INSIDE = ".media.svc.cluster.local"
@@ -109,26 +107,11 @@ def once_a_day(written: Written, days: int) -> float:
     return written.until % DAY + days * DAY - 3 * HOUR
 
 
-@pytest.fixture(scope="module")
-def story(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Written, str]]:
-    written = Written()
-    others(written)
-    fresh(written)
-    births(written)
-    with written.remembered(tmp_path_factory.mktemp("story")) as url:
-        yield written, url
-
-
-@pytest.fixture
-def written(story: tuple[Written, str]) -> Written:
-    return story[0]
-
-
-@pytest.fixture
-async def prometheus(story: tuple[Written, str]) -> AsyncIterator[Prometheus]:
-    door = Prometheus(PrometheusSettings(url=story[1], timeout=timedelta(seconds=30)))
-    yield door
-    door.close()
+PAST = (
+    others,
+    fresh,
+    births,
+)
 
 
 @pytest.mark.parametrize(

@@ -1,18 +1,17 @@
 """Who owns a pod, and since when it exists: the series of kube-state-metrics in a real Prometheus."""
 
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from real_prometheus import DAY, DAYS, HOUR, MINUTE, Past, Written, past
+from real_prometheus import DAY, DAYS, HOUR, MINUTE, Past, Written
 from tocsin.enrich.pods import MAX_PODS, PodAges, PodOwners
 from tocsin.enrich.prometheus import Prometheus, PrometheusSettings
 from tocsin.findings import Inquiry, PodFacts
 from tocsin.model import Kind, Subject
 
 pytestmark = pytest.mark.e2e
-__all__ = ["past"]
 
 
 def state(written: Written) -> None:
@@ -56,24 +55,7 @@ def state(written: Written) -> None:
         written.add("kube_pod_created", labels, lambda _, ago=ago: written.until - ago, ago, ended)  # type: ignore[misc]
 
 
-@pytest.fixture(scope="module")
-def story(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Written, str]]:
-    written = Written()
-    state(written)
-    with written.remembered(tmp_path_factory.mktemp("story")) as url:
-        yield written, url
-
-
-@pytest.fixture
-def written(story: tuple[Written, str]) -> Written:
-    return story[0]
-
-
-@pytest.fixture
-async def prometheus(story: tuple[Written, str]) -> AsyncIterator[Prometheus]:
-    door = Prometheus(PrometheusSettings(url=story[1], timeout=timedelta(seconds=30)))
-    yield door
-    door.close()
+PAST = (state,)
 
 
 @pytest.mark.parametrize(

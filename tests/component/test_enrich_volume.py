@@ -1,13 +1,13 @@
 """How much a workload sends, against its own past: real PromQL over counters of which every byte is known."""
 
 import statistics
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import Callable
 from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
 
-from real_prometheus import BURST, DAY, DAYS, HOUR, MINUTE, Past, Written, past
+from real_prometheus import BURST, DAY, DAYS, HOUR, MINUTE, Past, Written
 from tocsin.destination import DestinationSettings
 from tocsin.enrich.prometheus import Prometheus, PrometheusSettings
 from tocsin.enrich.volume import VolumeLookups
@@ -15,7 +15,6 @@ from tocsin.findings import Findings, Gap, Inquiry, Lookups, Volume
 from tocsin.model import Kind, Subject
 
 pytestmark = pytest.mark.e2e
-__all__ = ["past"]
 
 NO_DNS = Gap("Prometheus", "has no DNS series of this workload", ("new names",))
 
@@ -65,24 +64,7 @@ def counters(written: Written) -> None:
     written.asked("uncounted-0", "api.fresh.example", 20 * MINUTE)
 
 
-@pytest.fixture(scope="module")
-def story(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Written, str]]:
-    written = Written()
-    counters(written)
-    with written.remembered(tmp_path_factory.mktemp("story")) as url:
-        yield written, url
-
-
-@pytest.fixture
-def written(story: tuple[Written, str]) -> Written:
-    return story[0]
-
-
-@pytest.fixture
-async def prometheus(story: tuple[Written, str]) -> AsyncIterator[Prometheus]:
-    door = Prometheus(PrometheusSettings(url=story[1], timeout=timedelta(seconds=30)))
-    yield door
-    door.close()
+PAST = (counters,)
 
 
 async def look(

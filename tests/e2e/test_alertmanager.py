@@ -18,7 +18,7 @@ import yaml
 from fake_ntfy import FakeNtfy
 from kit import Process, tocsin, until
 from tocsin.demo import alertmanager
-from tocsin.demo.prometheus import free_port
+from tocsin.demo.program import free_port
 
 pytestmark = pytest.mark.e2e
 

@@ -45,7 +45,7 @@ WORKLOADS = (
     Workload("media", "recyclarr", "CronJob", ("api.github.com", "raw.githubusercontent.com"), 3_000),
     Workload("media", "sonarr", "Deployment", ("api.thetvdb.com", "skyhook.sonarr.tv", "services.sonarr.tv"), 60_000),
     Workload("media", "jellyfin", "Deployment", ("repo.jellyfin.org", "api.themoviedb.org"), 400_000),
-    Workload("home", "node-red", "Deployment", ("api.open-meteo.com", "registry.npmjs.org"), 160_000),
+    Workload("home", "node-red", "Deployment", ("api.open-meteo.com", "flows.nodered.org"), 160_000),
     Workload("home", "home-assistant", "StatefulSet", ("api.met.no", "alerts.home-assistant.io"), 90_000),
     Workload("home", "esphome", "Deployment", ("api.github.com", "schemas.esphome.io")),
     Workload("security", "external-secrets", "Deployment", ("my.1password.com",)),

@@ -14,7 +14,7 @@ from contextlib import AbstractContextManager, AsyncExitStack, asynccontextmanag
 from importlib import resources
 from pathlib import Path
 
-from tocsin.demo import alertmanager, history, prometheus, recorded
+from tocsin.demo import alertmanager, history, program, prometheus, recorded
 from tocsin.demo.cluster import Cluster
 from tocsin.demo.stage import TOKEN, Stage, say, serving
 
@@ -65,7 +65,7 @@ async def _perform(stage: Stage) -> AsyncIterator[str]:
         gitops = await asyncio.to_thread(stage.git)
 
         # Prometheus must know Alertmanager, Alertmanager tocsin, and tocsin Prometheus: one address is chosen before.
-        port = prometheus.free_port()
+        port = program.free_port()
         asked = f"http://127.0.0.1:{port}"
         record = recorded.Record() if RECORD else None
         if record:

@@ -1,0 +1,5 @@
+"""Fixtures that every test may ask for; each starts what it needs when it is asked."""
+
+from real_prometheus import past, prometheus, story, written
+
+__all__ = ["past", "prometheus", "story", "written"]
