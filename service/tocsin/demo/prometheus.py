@@ -52,6 +52,8 @@ def running(
             f"--storage.tsdb.path={home / 'data'}",
             "--storage.tsdb.retention.time=30d",
             f"--web.listen-address=127.0.0.1:{port}",
+            # An alert that fires before Alertmanager was discovered is sent again after a minute otherwise.
+            "--rules.alert.resend-delay=3s",
             "--log.level=warn",
         ]
         with program.running(command, port, home / "log") as url:
