@@ -19,7 +19,8 @@ from tocsin.settings import ChannelSettings, Settings
 
 _HEAD = """\
 # Every key of tocsin's configuration with its default. Delete what you do not change: a key left out has its default.
-# Any key can be set from the environment instead: TOCSIN__SERVER__PORT=9000.
+# Any key can be set from the environment instead: TOCSIN__SERVER__PORT=9000. There a list is written a,b,c and a
+# map whose keys have capitals as JSON: TOCSIN__IDENTIFY__ALERTS='{"MyAlert": "novel"}'.
 # Durations are written 90s, 5m, 24h, 1d12h; a bare number is seconds. Sizes are bytes where nothing else is said.
 # Secrets belong into files: each key `X` that is a secret has a twin `X_file`.
 # `tocsin check --offline` finds mistakes with their line; `tocsin schema --example` prints this file.
