@@ -18,7 +18,7 @@ from tocsin.demo.cluster import Cluster, Pod
 from tocsin.enrich.prometheus import Prometheus, PrometheusSettings
 
 DAYS = 9.0
-BURST = (2_000_000.0, 7_200.0)
+BURST = history.Burst(2_000_000.0, 7_200.0)
 """Bytes per second that node-red sends on top of what it always sends, and for how many seconds up to the end."""
 MINUTE, HOUR, DAY = 60.0, 3_600.0, 86_400.0
 _FINE = 3 * HOUR

@@ -188,7 +188,7 @@ async def test_a_hostile_subject_finds_nothing_and_breaks_nothing(
 def rates(past: Past, name: str, start_ago: float, end_ago: float) -> list[float]:
     """Bytes per second of a workload over ten minutes, at every full ten minutes."""
     (pod,) = past.cluster.pods_of("home", name)
-    burst, seconds = BURST if name == "node-red" else (0.0, 0.0)
+    burst, seconds = (BURST.rate, BURST.seconds) if name == "node-red" else (0.0, 0.0)
 
     def rate_at(at: float) -> float:
         return pod.rate_at(at) + (burst if at > past.until - seconds else 0)
@@ -204,7 +204,7 @@ async def test_a_workload_that_sends_far_more_than_ever(past: Past) -> None:
     assert found.gaps == ()
     assert found.volume is not None
     (pod,) = past.cluster.pods_of("home", "node-red")
-    now = pod.rate_at(past.until - 300) + BURST[0]
+    now = pod.rate_at(past.until - 300) + BURST.rate
     day, week = rates(past, "node-red", DAY, HOUR), rates(past, "node-red", 7 * DAY, HOUR)
     assert found.volume.rate == about(now)
     assert found.volume.avg_24h == about(statistics.fmean(day))
@@ -212,8 +212,8 @@ async def test_a_workload_that_sends_far_more_than_ever(past: Past) -> None:
     # Another pod was rolled out half-way, with noise of its own.
     assert found.volume.avg_7d == pytest.approx(statistics.fmean(week), rel=0.04)
     assert found.volume.sigma_7d == pytest.approx(statistics.pstdev(week), rel=0.08)
-    assert found.volume.since_at == past.at - timedelta(seconds=BURST[1])
-    assert found.volume.sent == about(BURST[1] * now)
+    assert found.volume.since_at == past.at - timedelta(seconds=BURST.seconds)
+    assert found.volume.sent == about(BURST.seconds * now)
     assert found.volume.new_names == ()
     assert found.volume.baseline_for is not None
     assert timedelta(days=DAYS, hours=-7) <= found.volume.baseline_for <= timedelta(days=DAYS)

@@ -1,7 +1,7 @@
 """Days of a simulated cluster's past, written in OpenMetrics for `promtool tsdb create-blocks-from openmetrics`."""
 
-import math
 from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from io import StringIO
 from pathlib import Path
 from typing import TextIO
@@ -19,17 +19,26 @@ _RUN = 600.0
 _STATE_KEPT = 1.5 * DAY
 
 
+@dataclass(frozen=True, slots=True)
+class Burst:
+    """So many bytes per second on top of the usual, since so many seconds, after a lookup of a name."""
+
+    rate: float
+    seconds: float
+    to: str = ""
+
+
 def write(
     cluster: Cluster,
     file: Path,
     until: float,
     days: float,
-    bursts: Mapping[str, tuple[float, float]] | None = None,
+    bursts: Mapping[str, Burst] | None = None,
 ) -> None:
     """Lets `days` pass and writes what would have been scraped. Leaves `cluster` as it is at `until`.
 
-    `bursts` are workloads that send so many bytes per second more during the last seconds, and go on doing so.
-    Every workload runs all the time, except the cron jobs, and except that every Deployment was rolled out half-way.
+    `bursts` says which workloads, by name, begin to send more, and go on doing so. Every workload runs all the time,
+    except the cron jobs, and except that every Deployment was rolled out half-way.
     """
     pods = []
     with file.open("w", encoding="utf-8") as out:
@@ -46,24 +55,23 @@ def write(
             if half > start:
                 _live(cluster.create(workload, start), out, start, half, until)
             pod = cluster.create(workload, half)
-            rate, seconds = (bursts or {}).get(workload.name, (0.0, 0.0))
-            _live(pod, out, half, until, until, burst=(rate, until - seconds))
+            _live(pod, out, half, until, until, (bursts or {}).get(workload.name))
             pods.append(pod)
         out.write("# EOF\n")
     cluster.resume(pods, until)
 
 
-def _live(
-    pod: Pod, out: TextIO, start: float, end: float, until: float, burst: tuple[float, float] = (0.0, math.inf)
-) -> None:
+def _live(pod: Pod, out: TextIO, start: float, end: float, until: float, burst: Burst | None = None) -> None:
     """Writes one series after the other; the importer wants rising time only within a series."""
     lines: dict[str, StringIO] = {}
     at, before = start, pod.created_at
     for name in pod.workload.names:
         pod.ask(name)
     while at < end:
-        if before >= burst[1]:
-            pod.extra_rate = burst[0]
+        if burst and not pod.extra_rate and before >= until - burst.seconds:
+            pod.extra_rate = burst.rate
+            if burst.to:
+                pod.ask(burst.to)
         pod.pass_time(before, at)
         for metric, labels, value in _readings(pod, at > until - _STATE_KEPT):
             key = exposition.series(metric, labels)

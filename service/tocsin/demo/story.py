@@ -23,8 +23,7 @@ BACKUP = "backup-eu.example.net"
 DAYS = 9.0
 RECORD = os.environ.get("TOCSIN_DEMO_RECORD", "")
 """A file to write what passed into, for those who have no Prometheus to play it with."""
-BURST = {"node-red": (18_000_000.0, 1500.0)}
-"""Bytes per second on top of the usual, since so many seconds."""
+BURST = {"node-red": history.Burst(18_000_000.0, 1500.0, BACKUP)}
 
 
 async def run(*, once: bool) -> int:
@@ -90,7 +89,6 @@ def _act(cluster: Cluster) -> None:
     time.sleep(3)  # two scrapes: what was there before must have been seen before
     say(f"media/recyclarr asks for {STRANGER}, media/sonarr is rolled out, home/node-red has been sending 18 MB/s.")
     say("What the phone shows:\n")
-    cluster.ask(cluster.pods_of("home", "node-red")[0], BACKUP)
     cluster.ask(cluster.run("media", "recyclarr"), STRANGER)
     cluster.ask(cluster.rollout("media", "sonarr"), "api.thetvdb.com")
 
