@@ -38,8 +38,12 @@ def _open(path: str) -> sqlite3.Connection:
     try:
         # Read-only: a second connection that never writes nor checkpoints is safe beside the service.
         connection = sqlite3.connect(f"{Path(path).absolute().as_uri()}?mode=ro", uri=True, isolation_level=None)
+    except sqlite3.Error as failure:
+        raise StoreUnavailable(f"cannot read the store {path}: {failure}") from failure
+    try:
         connection.execute("SELECT version FROM schema_version").fetchall()
     except sqlite3.Error as failure:
+        connection.close()
         raise StoreUnavailable(f"cannot read the store {path}: {failure}") from failure
     return connection
 

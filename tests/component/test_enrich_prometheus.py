@@ -10,6 +10,7 @@ from base64 import b64decode
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
+from http import HTTPStatus
 from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs
@@ -146,9 +147,9 @@ FAILURES = [
     (told(503, "query timed out in expression evaluation"), "HTTP 503: query timed out in expression evaluation"),
     (told(422, "x" * 500), f"HTTP 422: {'x' * 159}…"),
     (Answer(422, '{"error": {"code": 7}}'), "HTTP 422: {'code': 7}"),
-    (Answer(422, '["error"]'), "HTTP 422: Unprocessable Entity"),
-    (Answer(422, '{"status": "error"}'), "HTTP 422: Unprocessable Entity"),
-    (Answer(422, "422"), "HTTP 422: Unprocessable Entity"),
+    (Answer(422, '["error"]'), f"HTTP 422: {HTTPStatus(422).phrase}"),
+    (Answer(422, '{"status": "error"}'), f"HTTP 422: {HTTPStatus(422).phrase}"),
+    (Answer(422, "422"), f"HTTP 422: {HTTPStatus(422).phrase}"),
     (Answer(429, "", headers={"Retry-After": "3600"}), "HTTP 429: Too Many Requests"),
     (Answer(503, "", headers={"Retry-After": "3600"}), "HTTP 503: Service Unavailable"),
     (page(500), "HTTP 500: Internal Server Error"),

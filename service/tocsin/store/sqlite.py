@@ -91,7 +91,11 @@ class Sqlite:
             self._connection.execute("PRAGMA journal_mode = WAL")
             self._connection.execute("PRAGMA journal_size_limit = 67108864")
             migrate(self._connection)
-        except (sqlite3.Error, OSError) as failure:
+        except (sqlite3.Error, OSError, StoreUnavailable) as failure:
+            if self._connection is not None:
+                self._connection.close()
+            if isinstance(failure, StoreUnavailable):
+                raise
             why = failure.strerror if isinstance(failure, OSError) else failure
             raise StoreUnavailable(f"cannot open the store {os.fspath(self._path)}: {why}") from failure
         self._thread.start()
