@@ -45,9 +45,9 @@ def classed(posture: Posture, *expected: str) -> Classification:
     return Classification(posture, (Evidence("apps.yaml", f"*: {posture}"),), expected=expected)
 
 
-def judged(report: Report) -> Report:
+def judged(report: Report, *others: Destination) -> Report:
     """The report with the conclusion that follows from its findings."""
-    names = (report.destination, *report.other_destinations) if report.destination else ()
+    names = (report.destination, *others) if report.destination else ()
     alert = Alert(AlertStatus.FIRING, report.labels, {}, report.started_at, None, "", "0" * 16)
     subject, kind = report.subject, report.kind
     found = assess(kind, subject, names, report.classification, report.findings, alert, NOW, AssessSettings())
@@ -81,7 +81,6 @@ def unexplained() -> Report:
         reason=NoticeReason.FIRST,
         subject=Subject("", "media", "recyclarr", ("recyclarr-29788325-vfgx7",), "label workload"),
         destination=paste,
-        other_destinations=(),
         classification=classed(Posture.BOUNDED, *GITHUB),
         findings=Findings(
             lookups={
@@ -214,7 +213,6 @@ def gaps() -> Report:
     report = replace(
         report,
         subject=replace(report.subject, cluster="lab"),
-        other_destinations=others,
         findings=Findings(
             policy=PolicyFacts(
                 (replace(allowing, allows=dict.fromkeys(names, "world:443"), changes=()),),
@@ -229,7 +227,7 @@ def gaps() -> Report:
         firing=4,
         truncated=3,
     )
-    return judged(report)
+    return judged(report, *others)
 
 
 def worse() -> Report:
@@ -324,7 +322,6 @@ def hostile() -> Report:
         report,
         subject=Subject("", "media", "web.evil.com", ("<b>web</b>-\u202e-1",), "stripped pod name"),
         destination=evil,
-        other_destinations=(destination("login.evil.com.cdn.example"), destination("203.0.113.7")),
         assessment=Assessment(
             Verdict.SUSPICIOUS,
             "web.evil[.]com is bounded & <i>this</i> name is not among its 4 expected destinations.",

@@ -33,7 +33,6 @@ log = structlog.get_logger()
 EVENT_LANES = 8
 """Events processed at a time: one that waits for slow lookups does not hold up the others."""
 
-
 SHUTDOWN_WITHIN = 5.0
 """Seconds that connections still open after the drain have to end."""
 

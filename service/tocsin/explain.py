@@ -142,7 +142,6 @@ class Explainer:
             reason=reason,
             subject=case.subject,
             destination=case.destinations[0] if case.destinations else None,
-            other_destinations=case.destinations[1:],
             classification=classification,
             findings=findings,
             assessment=assessment,

@@ -32,7 +32,6 @@ class Report:
     reason: NoticeReason
     subject: Subject
     destination: Destination | None
-    other_destinations: tuple[Destination, ...]
     classification: Classification
     findings: Findings
     assessment: Assessment

@@ -57,7 +57,6 @@ hostile_reports = st.builds(
     reason=st.sampled_from(NoticeReason),
     subject=st.builds(Subject, texts, st.none() | texts, st.none() | texts, st.lists(texts, max_size=3).map(tuple)),
     destination=st.none() | names,
-    other_destinations=st.lists(names, max_size=12).map(tuple),
     classification=st.just(reports.unexplained().classification),
     findings=found,
     assessment=assessments,
