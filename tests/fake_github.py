@@ -16,11 +16,14 @@ _FORMAT = "%H%x00%P%x00%an%x00%ae%x00%aI%x00%cn%x00%ce%x00%cI%x00%B"
 
 
 class FakeGitHub:
-    """`trouble` answers every request instead when set; `asked` lists what was requested, `slow` holds answers back."""
+    """`trouble` answers every request instead when set, or those whose path has `trouble_at` in it; `hold` holds
+    answers back until it is set; `asked` lists what was requested, `answered` the statuses."""
 
     def __init__(self, repository: Path) -> None:
         self.repository = repository
         self.asked: list[str] = []
+        self.answered: list[int] = []
+        self.trouble_at = ""
         self.trouble: tuple[int, dict[str, str], str] | None = None
         self.hold: asyncio.Event | None = None
         self.merged_by: dict[str, int] = {}
@@ -36,9 +39,15 @@ class FakeGitHub:
     @web.middleware
     async def _watch(self, request: web.Request, handler: web.RequestHandler) -> web.StreamResponse:
         self.asked.append(request.path_qs)
-        if self.hold is not None:
+        answer = await self._answer(request, handler)
+        self.answered.append(answer.status)
+        return answer
+
+    async def _answer(self, request: web.Request, handler: web.RequestHandler) -> web.StreamResponse:
+        concerned = self.trouble_at in request.path
+        if self.hold is not None and concerned:
             await self.hold.wait()
-        if self.trouble is not None:
+        if self.trouble is not None and concerned:
             status, headers, text = self.trouble
             return web.Response(status=status, headers=headers, text=text)
         wanted = f"token {self.token}" if self.token and request.path.startswith("/repos/") else None
@@ -49,7 +58,7 @@ class FakeGitHub:
     async def commits(self, request: web.Request) -> web.Response:
         query = request.query
         page, size = int(query.get("page", 1)), int(query.get("per_page", 30))
-        since = [f"--since={query['since']}"] if "since" in query else []
+        since = [f"--{word}={query[word]}" for word in ("since", "until") if word in query]
         paths = ["--", query["path"]] if "path" in query else []
         options = [f"--skip={(page - 1) * size}", f"--max-count={size + 1}"]
         shas = self.git("log", "--format=%H", *options, *since, query.get("sha", "HEAD"), *paths).decode().split()
@@ -81,16 +90,19 @@ class FakeGitHub:
         }
 
     def _files(self, sha: str) -> list[dict[str, str]]:
-        names = self.git("show", "--first-parent", "--format=", "--name-only", "-z", sha).decode().split("\0")
-        return [
-            {
-                "filename": name,
-                "status": "modified",
-                "patch": self.git("show", "--first-parent", "--format=", sha, "--", name).decode().partition("\n@@")[2],
-            }
-            for name in names
-            if name
-        ]
+        """The files against the first parent, renames found and huge patches left out, as GitHub does."""
+        show = ("show", "--first-parent", "--format=", "-M")
+        words = self.git(*show, "--name-status", "-z", sha).decode().split("\0")
+        found = []
+        while len(words) > 1:
+            letter, name = words.pop(0), words.pop(0)
+            file = {"status": {"A": "added", "D": "removed", "R": "renamed"}.get(letter[0], "modified")}
+            if letter[0] == "R":
+                file["previous_filename"], name = name, words.pop(0)
+            earlier = [file["previous_filename"]] if letter[0] == "R" else []
+            patch = self.git(*show, sha, "--", *earlier, name).decode().partition("\n@@")[2]
+            found.append(file | {"filename": name} | ({"patch": f"@@{patch}"} if len(patch) < 100_000 else {}))
+        return found
 
     async def pulls(self, request: web.Request) -> web.Response:
         number = self.merged_by.get(request.match_info["ref"])

@@ -5,7 +5,7 @@ from pathlib import Path
 from pydantic import ValidationError
 
 from tocsin import yaml_file
-from tocsin.classify import AppsFile
+from tocsin.classify import AppsFile, ShippedApps
 from tocsin.errors import ConfigurationError
 
 SHIPPED = Path(__file__).with_name("defaults") / "apps.yaml"
@@ -18,6 +18,6 @@ def load(path: Path | None = None) -> AppsFile:
     """
     file = yaml_file.read(path or SHIPPED)
     try:
-        return AppsFile.model_validate(file.values)
+        return (AppsFile if path else ShippedApps).model_validate(file.values)
     except ValidationError as failure:
         raise ConfigurationError("\n".join(yaml_file.mistakes(failure, AppsFile, file))) from failure

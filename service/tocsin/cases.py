@@ -9,7 +9,7 @@ from tocsin import destination, identify, inert
 from tocsin.decide import Arrival
 from tocsin.destination import DestinationSettings
 from tocsin.findings import Inquiry
-from tocsin.identify import IdentifySettings
+from tocsin.identify import IdentifySettings, Owner, PodId
 from tocsin.model import Alert, AlertStatus, Destination, Group, Kind, Subject
 
 
@@ -52,7 +52,7 @@ class Case:
 
 def sort_out(
     group: Group,
-    owners: Mapping[tuple[str, str], str],
+    owners: Mapping[PodId, Owner],
     identifying: IdentifySettings,
     naming: DestinationSettings,
 ) -> list[Case]:

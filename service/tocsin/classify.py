@@ -1,15 +1,24 @@
-"""What a workload's egress is meant to be, from what the operator wrote in apps.yaml. Pure."""
+"""What a workload's egress is meant to be. Pure.
+
+Best evidence first: the operator's apps.yaml; an annotation or an agreed comment on a policy; what the structure of the
+policies proves; what a comment beside a rule says; the list of well-known apps that ships with tocsin. The first that
+says something decides; those that say otherwise are conflicts, shown and not hidden.
+"""
 
 import re
+from collections.abc import Sequence
 from fnmatch import fnmatchcase
 from functools import lru_cache
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator
 
 from tocsin import inert
-from tocsin.model import Classification, Evidence, Posture, Subject
+from tocsin.model import Classification, Evidence, Ground, Posture, Statement, Subject
 
 SOURCE = "apps.yaml"
+SHIPPED_SOURCE = "list of well-known apps"
+SOURCES = frozenset({SOURCE, SHIPPED_SOURCE})
+"""Sources that are words of our own and need no escaping."""
 _WILD = re.compile(r"[*?\[]")
 _MATCH = re.compile(r"[A-Za-z0-9*?\[\]!._-]+(/[A-Za-z0-9*?\[\]!._-]+)?")
 _EXPECTED = re.compile(r"(\*\*\.)?[a-z0-9_*-]+(\.[a-z0-9_*-]+)*")
@@ -55,30 +64,57 @@ class AppsFile(BaseModel):
     apps: tuple[AppEntry, ...] = Field(description="One entry for each workload or group of workloads.")
 
 
-def classify(subject: Subject, apps: AppsFile) -> Classification:
-    """Takes the most specific entry that matches; entries as specific that disagree become conflicts.
+class ShippedApps(AppsFile):
+    """The list that ships with tocsin: a guess about well-known apps, not a word of the operator."""
+
+
+def classify(subject: Subject, apps: AppsFile, statements: Sequence[Statement] = ()) -> Classification:
+    """Weighs everything that is said of the workload. `statements` are those of its policies, the best first."""
+    entry, rivals = _entry(subject, apps)
+    shipped = isinstance(apps, ShippedApps)
+    listed = [_listed(each, shipped=shipped) for each in ([entry] if entry else []) + rivals]
+    said = [*statements, *listed] if shipped else [*listed, *statements]
+    said = [each for each in said if each.posture is not Posture.UNKNOWN]
+    if not said:
+        return Classification(
+            Posture.UNKNOWN, (Evidence(SOURCE, _why_unknown(subject, entry)),), note=entry.note if entry else ""
+        )
+    posture = said[0].posture
+    evidence = [Evidence(each.source, each.text) for each in said if each.posture is posture]
+    conflicts = [Evidence(each.source, each.text) for each in said if each.posture is not posture]
+    return Classification(
+        posture,
+        tuple(dict.fromkeys(evidence)),
+        tuple(dict.fromkeys(conflicts)),
+        expected=entry.expected if entry else (),
+        note=entry.note if entry else "",
+        ground=said[0].ground,
+    )
+
+
+def _entry(subject: Subject, apps: AppsFile) -> tuple[AppEntry | None, list[AppEntry]]:
+    """The most specific entry that matches, and those as specific that disagree with it.
 
     An entry that spells out the workload beats a pattern, then more literal characters in the workload beat
     fewer, then a namespace spelled out beats a namespace pattern beats none; of equals the first in the file wins.
     """
-    if not subject.workload:
-        return _unknown("the workload could not be told, so that no entry applies")
-    matching = [entry for entry in apps.apps if _matches(entry.match, subject)]
+    matching = [entry for entry in apps.apps if subject.workload and _matches(entry.match, subject)]
     if not matching:
-        return _unknown(f"no entry matches {inert.text(subject.label)}")
+        return None, []
     best = max(matching, key=lambda entry: _specificity(entry.match))
-    rivals = [
-        entry
-        for entry in matching
-        if _specificity(entry.match) == _specificity(best.match) and entry.posture is not best.posture
-    ]
-    return Classification(
-        posture=best.posture,
-        evidence=(_evidence(best),),
-        conflicts=tuple(_evidence(entry) for entry in rivals),
-        expected=best.expected,
-        note=best.note,
-    )
+    equals = [entry for entry in matching if _specificity(entry.match) == _specificity(best.match)]
+    return best, [entry for entry in equals if entry.posture is not best.posture]
+
+
+def _listed(entry: AppEntry, *, shipped: bool) -> Statement:
+    source = SHIPPED_SOURCE if shipped else SOURCE
+    return Statement(entry.posture, Ground.LISTED, source, f"{entry.match}: {entry.posture.value}")
+
+
+def _why_unknown(subject: Subject, entry: AppEntry | None) -> str:
+    if not subject.workload:
+        return "the workload could not be told, so that no entry applies"
+    return f"{entry.match}: unknown" if entry else f"no entry matches {inert.text(subject.label)}"
 
 
 def is_expected(name: str, patterns: tuple[str, ...]) -> bool:
@@ -108,11 +144,3 @@ def _specificity(match: str) -> tuple[bool, int, int, int]:
 
 def _literals(pattern: str) -> int:
     return len(re.sub(r"\[[^\]]*\]|[*?]", "", pattern))
-
-
-def _evidence(entry: AppEntry) -> Evidence:
-    return Evidence(SOURCE, f"{entry.match}: {entry.posture.value}")
-
-
-def _unknown(statement: str) -> Classification:
-    return Classification(Posture.UNKNOWN, (Evidence(SOURCE, statement),))

@@ -6,11 +6,11 @@ Exit codes: 0 done; 1 the command found or met a problem, and said so; 2 the com
 import gc
 import os
 import sys
-from collections.abc import Coroutine
+from collections.abc import Callable, Coroutine
 from functools import partial
 from pathlib import Path
 from types import ModuleType
-from typing import TYPE_CHECKING, Any, BinaryIO, TypeVar, cast
+from typing import TYPE_CHECKING, Any, BinaryIO, TextIO, TypeVar, cast
 from urllib.parse import urlsplit
 
 import click
@@ -19,6 +19,7 @@ from tocsin import __version__
 from tocsin.errors import ConfigurationError, TocsinError
 
 if TYPE_CHECKING:
+    from tocsin.gitops.git import GitRepository
     from tocsin.settings import Settings
 
 T = TypeVar("T")
@@ -32,6 +33,42 @@ config_option = click.option(
     envvar="TOCSIN_CONFIG",
     help=f"Configuration file. Default: $TOCSIN_CONFIG, else {DEFAULT_CONFIGURATION} if it exists, else none.",
 )
+
+
+repository_options = (
+    click.option(
+        "--repo",
+        required=True,
+        type=click.Path(exists=True, file_okay=False, path_type=Path),
+        help="The GitOps repository: a work tree or a bare repository. Only commits are read.",
+    ),
+    click.option("--rev", help="Commit, branch or tag to read. Default: what HEAD points to."),
+    click.option(
+        "--root",
+        "roots",
+        multiple=True,
+        metavar="DIR",
+        help="A directory that is applied to the cluster; may be given several times. Default: found.",
+    ),
+    click.option(
+        "--path-template",
+        "templates",
+        multiple=True,
+        metavar="TEMPLATE",
+        help="Where a namespace is read from that nothing else tells. Default: kubernetes/apps/{namespace}/{app}/**.",
+    ),
+    click.option(
+        "--apps",
+        type=click.Path(exists=True, dir_okay=False, path_type=Path),
+        help="Your apps.yaml. Default: the list of well-known apps that ships with tocsin.",
+    ),
+)
+
+
+def _with_repository(command: Callable[..., None]) -> Callable[..., None]:
+    for option in reversed(repository_options):
+        command = option(command)
+    return command
 
 
 def _http(_: click.Context, __: click.Parameter, value: str | None) -> str | None:
@@ -169,6 +206,77 @@ def incidents(config: Path | None, incident: str | None, limit: int, as_json: bo
 
 
 @main.command()
+@_with_repository
+@click.option("--namespace", help="Namespace of the pod.")
+@click.option("--pod", help="Name of the pod.")
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object on one line.")
+@click.option(
+    "--batch",
+    type=click.File("r", encoding="utf-8"),
+    metavar="FILE",
+    help='Answer for many pods: one {"namespace", "pod"} JSON a line (- for standard input), one JSON a line out.',
+)
+def resolve(
+    repo: Path,
+    rev: str | None,
+    roots: tuple[str, ...],
+    templates: tuple[str, ...],
+    apps: Path | None,
+    namespace: str | None,
+    pod: str | None,
+    as_json: bool,
+    batch: TextIO | None,
+) -> None:
+    """Say which app a pod belongs to, which policies select it, what it is meant to reach, and what changed lately.
+
+    Needs no configuration file. What cannot be told is null (JSON) or "unresolved", with the reason.
+    """
+    from tocsin import apps_file, log, who  # noqa: PLC0415
+
+    log.configure("error")
+    if (batch is None) == (namespace is None or pod is None):
+        raise click.UsageError("give --namespace and --pod, or --batch")
+    pods = who.asked(batch) if batch else [(namespace or "", pod or "")]
+    repository = _local(repo, rev, roots, templates)
+    for answer in _run(who.answers(repository, apps_file.load(apps), pods)):
+        click.echo(who.as_json(answer) if as_json or batch else who.as_text(answer))
+
+
+@main.group()
+def policies() -> None:
+    """What the policies of a GitOps repository allow."""
+
+
+@policies.command("audit")
+@_with_repository
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+@click.option("--markdown", is_flag=True, help="Print a table for a pull request or a wiki.")
+def audit(
+    repo: Path,
+    rev: str | None,
+    roots: tuple[str, ...],
+    templates: tuple[str, ...],
+    apps: Path | None,
+    as_json: bool,
+    markdown: bool,
+) -> None:
+    """List every declared workload with its egress, its class and the evidence, and what is undecided or conflicts.
+
+    Also counts the files with world rules and toFQDNs, as parsed and as plain text. Needs no configuration file.
+    """
+    from tocsin import apps_file, log  # noqa: PLC0415
+    from tocsin import audit as audits  # noqa: PLC0415
+
+    log.configure("error")
+    if as_json and markdown:
+        raise click.UsageError("give --json or --markdown, not both")
+    repository = _local(repo, rev, roots, templates)
+    _run(repository.refresh())
+    found = audits.audit(repository.snapshot(), apps_file.load(apps))
+    click.echo(audits.as_json(found) if as_json else audits.as_markdown(found) if markdown else audits.as_text(found))
+
+
+@main.command()
 @click.option("--example", is_flag=True, help="Print a commented configuration file with every default instead.")
 def schema(example: bool) -> None:
     """Print the JSON Schema of the configuration, for editors."""
@@ -202,6 +310,21 @@ def _run(command: Coroutine[Any, Any, T], *, loaded: bool = True) -> T:
     if loaded:  # otherwise the command turns it on when it is
         gc.enable()
     return asyncio.run(command)
+
+
+def _local(repo: Path, rev: str | None, roots: tuple[str, ...], templates: tuple[str, ...]) -> "GitRepository":
+    """A repository of this machine, without a configuration file."""
+    from pydantic import ValidationError  # noqa: PLC0415
+
+    from tocsin.gitops.git import GitRepository  # noqa: PLC0415
+    from tocsin.gitops.settings import GitOpsSettings, GitSettings  # noqa: PLC0415
+
+    given: dict[str, Any] = {"git": GitSettings(path=repo), "roots": roots}
+    try:
+        settings = GitOpsSettings.model_validate(given | ({"path_templates": templates} if templates else {}))
+    except ValidationError as failure:
+        raise click.UsageError("; ".join(error["msg"] for error in failure.errors())) from failure
+    return GitRepository(settings.git or GitSettings(path=repo), settings.layout, revision=rev)
 
 
 def _load(config: Path | None) -> "Settings":

@@ -21,7 +21,7 @@ from tocsin.enrich.enricher import Enricher, gather
 from tocsin.enrich.settings import EnrichSettings
 from tocsin.errors import LookupFailed
 from tocsin.findings import Findings, Gap
-from tocsin.identify import IdentifySettings
+from tocsin.identify import IdentifySettings, Owner, PodId
 from tocsin.model import Group, NoticeReason
 from tocsin.report import Report
 from tocsin.retry import RetrySettings
@@ -36,7 +36,15 @@ OWNERS_SHARE = 0.4
 
 
 class OwnerLookup(Protocol):
-    """Finds the workload of pods whose alert does not name one."""
+    """Finds the workload of pods whose alert does not name one. `source` is its name in a gap."""
+
+    @property
+    def source(self) -> str: ...
+
+    @property
+    def evidence(self) -> str:
+        """How it knows, for a message: "owner of the pod"."""
+        ...
 
     async def owners(self, pods: Collection[tuple[str, str]]) -> Mapping[tuple[str, str], str]:
         """Workloads by (namespace, pod), as far as they are known; raises LookupFailed."""
@@ -58,10 +66,13 @@ class Rules:
 
 
 class Explainer:
-    """Asks the lookups about cases and concludes. `enrichers` and `owners` are the lookups there are."""
+    """Asks the lookups about cases and concludes. `enrichers` and `owners` are the lookups there are.
+
+    Of `owners` the first that knows a pod is believed.
+    """
 
     def __init__(
-        self, database: Database, rules: Rules, enrichers: Sequence[Enricher], owners: OwnerLookup | None
+        self, database: Database, rules: Rules, enrichers: Sequence[Enricher], owners: Sequence[OwnerLookup] = ()
     ) -> None:
         self.enrichers = enrichers
         self._database = database
@@ -73,8 +84,8 @@ class Explainer:
     async def identify(self, group: Group) -> tuple[list[Case], tuple[Gap, ...]]:
         """The incidents a webhook is about, and a gap where the owners of pods could not be asked for."""
         rules = self._rules
-        owners: dict[tuple[str, str], str] = {}
-        asked = set()
+        owners: dict[PodId, Owner] = {}
+        asked: set[PodId] = set()
         unnamed = {alert.fingerprint: identify.pods_to_look_up([alert], rules.identify) for alert in group.alerts}
         unnamed = {fingerprint: pods for fingerprint, pods in unnamed.items() if pods}
         known = await self._database.run_lightly(incidents.known_alerts, list(unnamed)) if unnamed else {}
@@ -82,21 +93,28 @@ class Explainer:
             if fingerprint not in known:
                 asked |= pods
             elif known[fingerprint].workload:
-                owners.update(dict.fromkeys(pods, known[fingerprint].workload))
-        gaps: tuple[Gap, ...] = ()
-        if asked and self._owners is not None:
-            try:
-                async with asyncio.timeout(rules.enrich.deadline.total_seconds() * OWNERS_SHARE):
-                    owners.update(await self._owners.owners(asked))
-            except (LookupFailed, TimeoutError) as failure:
-                reason = str(failure) or "timed out"
-                gaps = (Gap("Prometheus", reason, ("the pod's owner",)),)
+                owners.update(dict.fromkeys(pods, Owner(known[fingerprint].workload, "known from before")))
+        answers = [await self._ask_owners(lookup, asked - owners.keys(), owners) for lookup in self._owners]
         async with self._preparing:
             if not self._prepared:
                 await asyncio.to_thread(destination.prepare)
                 self._prepared = True
         sort_out = partial(cases.sort_out, group, owners, rules.identify, rules.destination)
-        return sort_out() if len(group.alerts) <= MANY_ALERTS else await asyncio.to_thread(sort_out), gaps
+        return sort_out() if len(group.alerts) <= MANY_ALERTS else await asyncio.to_thread(sort_out), tuple(
+            gap for gap in answers if gap
+        )
+
+    async def _ask_owners(self, lookup: OwnerLookup, pods: set[PodId], owners: dict[PodId, Owner]) -> Gap | None:
+        """Adds what one lookup knows; a gap where it could not be asked."""
+        if not pods:
+            return None
+        try:
+            async with asyncio.timeout(self._rules.enrich.deadline.total_seconds() * OWNERS_SHARE):
+                known = await lookup.owners(pods)
+        except (LookupFailed, TimeoutError) as failure:
+            return Gap(lookup.source, str(failure) or "timed out", ("the pod's owner",))
+        owners.update({pod: Owner(workload, lookup.evidence) for pod, workload in known.items()})
+        return None
 
     async def enrich(
         self, found: list[Case], deadline_at: float, now: datetime
@@ -128,7 +146,8 @@ class Explainer:
     ) -> tuple[Report, Decision]:
         """All that a message says of one incident, and the decision now that the verdict is known."""
         rules = self._rules
-        classification = classify(case.subject, rules.apps)
+        statements = findings.policy.statements if findings.policy else ()
+        classification = classify(case.subject, rules.apps, statements)
         assessment = assess(
             case.kind, case.subject, case.destinations, classification, findings, case.lead, now, rules.assess
         )

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
-from tocsin.model import Destination, Kind, Subject
+from tocsin.model import Destination, Kind, Statement, Subject
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,11 +93,24 @@ class Change:
 
 
 @dataclass(frozen=True, slots=True)
+class Releases:
+    """The commits since `since_at` that gave a component another image or chart: how many, and the newest of them.
+
+    `since_at` is later than what was asked for where the component's known history begins later, so that
+    `total` over the time since then is the component's own base rate.
+    """
+
+    changes: tuple[Change, ...]
+    total: int
+    since_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
 class PolicyMatch:
     """One policy that selects the workload. `allows` maps a destination name to the rule that lets it through.
 
-    A destination without an entry in `allows` is let through by no rule of this policy. `named` lists the
-    destination names for which that rule is a `toFQDNs` entry other than a bare `*`.
+    Of all rules that select the workload the most telling one is told, so that a destination has an entry in one
+    policy at most. `named` lists the destination names for which that rule is a `toFQDNs` entry other than a bare `*`.
     """
 
     name: str
@@ -111,16 +124,32 @@ class PolicyMatch:
 
 @dataclass(frozen=True, slots=True)
 class PolicyFacts:
-    """The policies that select the workload and what lately changed beside them.
+    """Which app the workload is, the policies that select it, what they say of its egress, and what lately changed.
 
-    `releases` are recent commits to the component's own directory that bump an image or a chart. `stale_for` is
-    how old the GitOps data is when the last refresh failed, None when it is fresh; `stale_reason` says why.
+    `evidence` says how the app was told, or why it could not be. `unrestricted` says that no policy puts its egress
+    into default deny. `remarks` has more on the way of a destination (a denial, a suffix). `siblings` are workloads of
+    the same app that have a policy of their own where this one has none. `statements`, best first, and `undecided` are
+    what the policies say of its class. `changes` are the latest commits to the component's own directory, `releases`
+    those that bump an image or a chart: `released_total` since `released_since`. `stale_for` is how old the GitOps data
+    is when the last refresh failed, None when it is fresh; `stale_reason` says why.
     """
 
     policies: tuple[PolicyMatch, ...] = ()
     releases: tuple[Change, ...] = ()
     stale_for: timedelta | None = None
     stale_reason: str = ""
+    app: str | None = None
+    component: str = ""
+    evidence: str = ""
+    deployed: bool = True
+    siblings: tuple[str, ...] = ()
+    unrestricted: bool = False
+    remarks: Mapping[str, str] = field(default_factory=dict)
+    statements: tuple[Statement, ...] = ()
+    undecided: tuple[str, ...] = ()
+    changes: tuple[Change, ...] = ()
+    released_total: int = 0
+    released_since: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)

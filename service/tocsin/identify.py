@@ -3,35 +3,27 @@
 A wrong name is worse than none: what cannot be told stays None and the evidence says "unresolved".
 """
 
-import re
 from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 
 from pydantic import Field
 
 from tocsin.model import Alert, Destination, Kind, Subject
+from tocsin.pod_names import is_kubernetes_name, strip_pod_name
 from tocsin.section import Section
 
 PodId = tuple[str, str]
 """Namespace and name of a pod."""
 
 _ABSENT = frozenset({"", "<none>", "<nil>", "<no value>"})
-_KUBERNETES_NAME = re.compile(r"[a-z0-9]([a-z0-9.-]{0,251}[a-z0-9])?")
 
-# Kubernetes leaves vowels and look-alikes out of generated names (k8s.io/apimachinery/pkg/util/rand), so that
-# a suffix can be told from most words.
-_RANDOM = "[bcdfghjklmnpqrstvwxz2456789]"
-_GENERATED = re.compile(
-    rf"""(?P<workload>.+?)-(?:
-      [0-9]{{8,10}}(?:-[0-9]{{1,4}})?-{_RANDOM}{{5}}                                # CronJob: minute, maybe index, pod
-    | {_RANDOM}{{6,10}}-{_RANDOM}{{5}}                                              # Deployment: ReplicaSet, pod
-    | [a-z0-9]{{5}}-runner-[a-z0-9]{{5}}                                            # ARC runner set: set, pod
-    | [0-9]{{1,4}}-(?:initdb|join|import|full-recovery|snapshot-recovery)-{_RANDOM}{{5}}  # jobs of a CNPG cluster
-    | (?P<pod>{_RANDOM}{{5}})                                                       # DaemonSet, Job, ReplicaSet: pod
-    | [0-9]{{1,4}}                                                                  # StatefulSet, CNPG: ordinal
-    )""",
-    re.VERBOSE,
-)
-_LONGEST_POD = 63
+
+@dataclass(frozen=True, slots=True)
+class Owner:
+    """The workload of a pod, and who says so."""
+
+    workload: str
+    evidence: str
 
 
 class LabelNames(Section):
@@ -80,7 +72,7 @@ def destination_of(alert: Alert, settings: IdentifySettings) -> str | None:
     return _first(alert.labels, settings.labels.destination)[1]
 
 
-def subject_of(alert: Alert, owners: Mapping[PodId, str], settings: IdentifySettings) -> Subject:
+def subject_of(alert: Alert, owners: Mapping[PodId, Owner], settings: IdentifySettings) -> Subject:
     """Names the subject from the best evidence: a label, then `owners`, then the name of the pod."""
     names = settings.labels
     cluster = _first(alert.labels, names.cluster)[1] or settings.cluster
@@ -91,7 +83,8 @@ def subject_of(alert: Alert, owners: Mapping[PodId, str], settings: IdentifySett
     if workload:
         return Subject(cluster, namespace, workload, pods, f"label {label}")
     if pod and namespace and (namespace, pod) in owners:
-        return Subject(cluster, namespace, owners[namespace, pod], pods, "owner of the pod")
+        owner = owners[namespace, pod]
+        return Subject(cluster, namespace, owner.workload, pods, owner.evidence)
     stripped = strip_pod_name(pod) if pod else None
     return Subject(cluster, namespace, stripped, pods, "name of the pod" if stripped else "unresolved")
 
@@ -121,22 +114,6 @@ def incident_key(kind: Kind, subject: Subject, destination: Destination | None, 
     if told and kind is Kind.NOVEL and destination:
         return (*start, destination.domain)
     return (*start, alert.name, alert.fingerprint)
-
-
-def strip_pod_name(pod: str) -> str | None:
-    """Takes off what Kubernetes appended to the workload's name; None where nothing reads as appended.
-
-    A name of 63 characters may have lost the end of the workload's name to make room for the suffix.
-    """
-    found = _GENERATED.fullmatch(pod)
-    if found is None or not is_kubernetes_name(found["workload"]):
-        return None
-    return None if found["pod"] and len(pod) >= _LONGEST_POD else found["workload"]
-
-
-def is_kubernetes_name(value: str) -> bool:
-    """Whether Kubernetes would accept `value` as the name of an object: safe in a shell and in a path."""
-    return _KUBERNETES_NAME.fullmatch(value) is not None and ".." not in value
 
 
 def pod_of(alert: Alert, settings: IdentifySettings) -> str | None:

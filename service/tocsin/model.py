@@ -155,11 +155,32 @@ class Evidence:
     statement: str
 
 
+class Ground(StrEnum):
+    """What a statement about a workload's egress rests on; of those in policies the best first."""
+
+    LISTED = "listed"
+    ANNOTATION = "annotation"
+    AGREED = "agreed"
+    STRUCTURE = "structure"
+    COMMENT = "comment"
+
+
+@dataclass(frozen=True, slots=True)
+class Statement:
+    """One thing that says what the egress is meant to be; `source` tells where, `text` what, as written there."""
+
+    posture: Posture
+    ground: Ground
+    source: str
+    text: str
+
+
 @dataclass(frozen=True, slots=True)
 class Classification:
     """What a workload's egress is meant to be, with what says so.
 
-    `expected` holds the configured patterns (`*` matches within one label, a leading `**.` one or more labels).
+    `ground` is that of the statement that decided, None where none did. `expected` holds the configured patterns (`*`
+    matches within one label, a leading `**.` one or more labels).
     """
 
     posture: Posture
@@ -167,6 +188,7 @@ class Classification:
     conflicts: tuple[Evidence, ...] = ()
     expected: tuple[str, ...] = ()
     note: str = ""
+    ground: Ground | None = None
 
 
 @dataclass(frozen=True, slots=True)

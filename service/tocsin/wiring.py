@@ -7,13 +7,14 @@ from pathlib import Path
 from tocsin.apps_file import load as load_apps
 from tocsin.channels import Connected, connect
 from tocsin.classify import AppsFile
+from tocsin.enrich.declared import DeclaredOwners
 from tocsin.enrich.enricher import Enricher, NotAsked
 from tocsin.enrich.lookups import DnsLookups
 from tocsin.enrich.pods import PodAges, PodOwners
 from tocsin.enrich.policy_history import PolicyHistory
 from tocsin.enrich.prometheus import Prometheus
 from tocsin.enrich.volume import VolumeLookups
-from tocsin.explain import Explainer, Rules
+from tocsin.explain import Explainer, OwnerLookup, Rules
 from tocsin.gitops.repository import Repository, keep_fresh
 from tocsin.housekeeping import keep_house, observe, release
 from tocsin.model import Kind
@@ -80,7 +81,11 @@ def build_pipeline(
         routes=settings.routes,
         retry=settings.retry,
     )
-    owners = PodOwners(found.prometheus) if found.prometheus is not None and not offline else None
+    owners: list[OwnerLookup] = []
+    if found.prometheus is not None and not offline:
+        owners.append(PodOwners(found.prometheus))
+    if found.repository is not None and not offline:
+        owners.append(DeclaredOwners(found.repository))
     explainer = Explainer(database, rules, _enrichers(settings, found, offline=offline), owners)
     return Pipeline(database, rules, explainer, outlets)
 
@@ -109,9 +114,9 @@ def _repository(settings: Settings) -> Repository | None:
     if gitops.git is not None:
         from tocsin.gitops.git import GitRepository  # noqa: PLC0415 - only what is configured is loaded
 
-        return GitRepository(gitops.git, gitops.path_templates, Path(settings.store.path).parent)
+        return GitRepository(gitops.git, gitops.layout, Path(settings.store.path).parent)
     if gitops.github is not None:
         from tocsin.gitops.github import GitHubRepository  # noqa: PLC0415
 
-        return GitHubRepository(gitops.github, gitops.path_templates)
+        return GitHubRepository(gitops.github, gitops.layout)
     return None

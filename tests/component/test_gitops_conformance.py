@@ -13,10 +13,11 @@ from gitops_repos import COMPONENT, POLICY_FILE, STARTED_AT, WORLD, GitRepo
 from tocsin.errors import LookupFailed
 from tocsin.gitops.git import GitRepository
 from tocsin.gitops.github import GitHubRepository
+from tocsin.gitops.index import Layout
 from tocsin.gitops.repository import Repository
 from tocsin.gitops.settings import GitHubSettings, GitSettings
 
-TEMPLATES = ("kubernetes/apps/{namespace}/{app}/**",)
+LAYOUT = Layout(path_templates=("kubernetes/apps/{namespace}/{app}/**",))
 
 
 @dataclass
@@ -41,7 +42,7 @@ async def given(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator
         fake = FakeGitHub(repo.path)
         fake.merged_by[repo.git("rev-parse", "branch")] = 11600
         async with fake.serving():
-            adapter = GitHubRepository(GitHubSettings(repository=REPOSITORY, base_url=fake.url), TEMPLATES)
+            adapter = GitHubRepository(GitHubSettings(repository=REPOSITORY, base_url=fake.url), LAYOUT)
             yield Given(adapter, repo, fake)
             await adapter.close()
         return
@@ -50,7 +51,7 @@ async def given(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator
         if request.param == "path"
         else GitSettings(url=repo.path.as_uri(), data_directory=tmp_path / "data")
     )
-    yield Given(GitRepository(settings, TEMPLATES), repo, None)
+    yield Given(GitRepository(settings, LAYOUT), repo, None)
 
 
 async def test_before_the_first_refresh_it_says_so(given: Given) -> None:
@@ -99,11 +100,78 @@ async def test_changes_of_a_directory_name_the_policies(given: Given) -> None:
     assert change.what == ("deleted", "+ everything", "- world:443")
 
 
+async def test_changes_of_a_directory_name_rules_and_versions_and_nothing_else(given: Given) -> None:
+    gitops_repos.moved_apart(given.repo.path)
+    await given.adapter.refresh()
+    changes = await given.adapter.changes("kubernetes/apps/media/radarr", 10)
+    assert [(change.pull_request, change.what) for change in changes] == [
+        (5, ()),
+        (4, ("created", "deleted")),
+        (3, ()),
+        (2, ("+ world:443", "1.0 -> 1.1")),
+        (1, ("created",)),
+    ]
+
+
+async def test_histories_are_the_changes_of_each_path(given: Given) -> None:
+    gitops_repos.moved_apart(given.repo.path)
+    await given.adapter.refresh()
+    paths = ["kubernetes/apps/media/radarr", POLICY_FILE, COMPONENT, "kubernetes/apps", "no/such/path"]
+    histories = await given.adapter.histories(paths, 4)
+    assert histories == {path: await given.adapter.changes(path, 4) for path in paths}
+    assert [len(found) for found in histories.values()] == [4, 3, 4, 4, 0]
+    assert histories[POLICY_FILE][0].pull_request == 11600
+
+
 async def test_releases_are_commits_that_bump_a_version(given: Given) -> None:
     await given.adapter.refresh()
-    (release,) = await given.adapter.releases(COMPONENT, 3, STARTED_AT)
+    releases = await given.adapter.releases(COMPONENT, 3, STARTED_AT)
+    (release,) = releases.changes
     assert (release.what, release.pull_request, release.bot) == (("7.4.1 -> 7.5.0",), 11999, True)
-    assert await given.adapter.releases(COMPONENT, 3, STARTED_AT + timedelta(days=30)) == ()
+    later = await given.adapter.releases(COMPONENT, 3, STARTED_AT + timedelta(days=30))
+    assert (later.changes, later.total) == ((), 0)
+
+
+@pytest.mark.parametrize(("before", "after", "what"), gitops_repos.BUMPS)
+async def test_every_way_to_write_a_version(given: Given, before: str, after: str, what: tuple[str, ...]) -> None:
+    file = f"{COMPONENT}/app/other.yaml"
+    given.repo.commit("Before (#1)", {file: before})
+    given.repo.commit("After (#2)", {file: after})
+    await given.adapter.refresh()
+    (change, *_) = await given.adapter.changes(COMPONENT, 1)
+    (release, *_) = (await given.adapter.releases(COMPONENT, 1, STARTED_AT)).changes
+    assert change.what == release.what == what
+
+
+async def test_the_rate_of_releases_counts_the_whole_window(given: Given) -> None:
+    for number in range(20):
+        given.repo.commit(
+            f"feat(container): update image ghcr.io/recyclarr/recyclarr ( 8.{number} ➔ 8.{number + 1} ) (#{number})",
+            {gitops_repos.RELEASE_FILE: gitops_repos.release(f"8.{number + 1}")},
+        )
+        given.repo.commit(f"Note (#1{number})", {f"{COMPONENT}/note.yaml": f"{number}\n"})
+    await given.adapter.refresh()
+    begun_at = STARTED_AT + timedelta(hours=1)
+    releases = await given.adapter.releases(COMPONENT, 2, STARTED_AT - timedelta(days=180))
+    assert (releases.total, releases.since_at) == (21, begun_at)
+    assert [change.what for change in releases.changes] == [("8.19 -> 8.20",), ("8.18 -> 8.19",)]
+    halfway = STARTED_AT + timedelta(hours=26)
+    shorter = await given.adapter.releases(COMPONENT, 2, halfway)
+    assert (shorter.total, shorter.since_at) == (10, halfway)
+    assert shorter.changes == releases.changes
+
+
+async def test_a_component_that_came_later_is_counted_since_then(given: Given) -> None:
+    given.repo.now += timedelta(days=100)
+    given.repo.commit("Add late (#1)", {"kubernetes/apps/media/late/app/helmrelease.yaml": gitops_repos.release("1")})
+    begun_at = given.repo.now
+    given.repo.commit("Up (#2)", {"kubernetes/apps/media/late/app/helmrelease.yaml": gitops_repos.release("2")})
+    await given.adapter.refresh()
+    window = STARTED_AT + timedelta(days=50)
+    late = await given.adapter.releases("kubernetes/apps/media/late", 3, window)
+    assert (late.total, late.since_at) == (1, begun_at)
+    old = await given.adapter.releases(COMPONENT, 3, window)
+    assert (old.total, old.since_at) == (0, window)
 
 
 async def test_a_new_commit_is_seen_after_a_refresh(given: Given) -> None:

@@ -4,28 +4,28 @@ import asyncio
 import base64
 import os
 import shutil
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
-from aiohttp import web
-from aiohttp.test_utils import TestServer
-from pydantic import SecretStr
+from pydantic import SecretStr, ValidationError
 
+import git_remotes
 import gitops_repos
-from gitops_repos import POLICY_FILE, WORLD
+from git_remotes import SmartHttp
+from gitops_repos import FQDN, POLICY_FILE, STARTED_AT, WORLD, GitRepo
 from tocsin.errors import LookupFailed
 from tocsin.gitops.git import GitRepository
+from tocsin.gitops.index import Layout
 from tocsin.gitops.settings import GitSettings
 
-TEMPLATES = ("kubernetes/apps/{namespace}/{app}/**",)
+LAYOUT = Layout(path_templates=("kubernetes/apps/{namespace}/{app}/**",))
 
 
 def mirrored(tmp_path: Path, **settings: object) -> GitRepository:
     values = {"url": (tmp_path / "origin").as_uri(), "data_directory": tmp_path / "data"} | settings
-    return GitRepository(GitSettings.model_validate(values), TEMPLATES)
+    return GitRepository(GitSettings.model_validate(values), LAYOUT)
 
 
 def lose_objects(tmp_path: Path) -> None:
@@ -66,6 +66,168 @@ async def test_a_mirror_that_is_no_repository_is_cloned_again(tmp_path: Path) ->
     assert len(adapter.snapshot().index.policies) == 2
 
 
+def spoil_head(mirror: Path) -> None:
+    (mirror / "HEAD").write_bytes(b"\0garbage")
+
+
+def spoil_branch(mirror: Path) -> None:
+    (mirror / "refs" / "heads" / "mirrored").write_text("garbage\n")
+
+
+def truncate_packs(mirror: Path) -> None:
+    for pack in mirror.glob("objects/pack/*.pack"):
+        content = pack.read_bytes()
+        pack.chmod(0o644)
+        pack.write_bytes(content[: len(content) // 2])
+
+
+def spoil_commit_graph(mirror: Path) -> None:
+    for graph in mirror.glob("objects/info/commit-graphs/*.graph"):
+        graph.chmod(0o644)
+        graph.write_bytes(graph.read_bytes()[:100])
+
+
+def leave_a_lock(mirror: Path) -> None:
+    (mirror / "refs" / "heads" / "mirrored.lock").touch()
+
+
+@pytest.mark.parametrize("moved", [True, False])
+@pytest.mark.parametrize("spoil", [spoil_head, spoil_branch, truncate_packs, spoil_commit_graph, leave_a_lock])
+async def test_a_spoilt_mirror_is_mended(tmp_path: Path, spoil: Callable[[Path], None], moved: bool) -> None:
+    repo = gitops_repos.tangled(tmp_path / "origin", 1, commits=300)
+    repo.commit("Policy", {POLICY_FILE: gitops_repos.policy("x", WORLD)})
+    await mirrored(tmp_path).refresh()
+    mirror = tmp_path / "data" / "mirror.git"
+    GitRepo(mirror).git("repack", "-adq")
+    spoil(mirror)
+    if moved:
+        repo.commit("More", {POLICY_FILE: gitops_repos.policy("x", "{}")})
+    adapter = mirrored(tmp_path)
+    await adapter.refresh()
+    assert [change.subject for change in await adapter.changes(POLICY_FILE, 5)] == [
+        *(["More"] if moved else []),
+        "Policy",
+    ]
+    assert adapter.snapshot().failure == ""
+
+
+async def test_the_commit_graph_grows_with_each_fetch(tmp_path: Path) -> None:
+    repo = gitops_repos.tangled(tmp_path / "origin", 1, commits=300)
+    adapter = mirrored(tmp_path)
+    await adapter.refresh()
+    graphs = tmp_path / "data" / "mirror.git" / "objects" / "info" / "commit-graphs"
+    (first,) = [(file, file.stat().st_mtime_ns) for file in graphs.glob("*.graph")]
+    repo.commit("More", {POLICY_FILE: gitops_repos.policy("x", WORLD)})
+    await adapter.refresh()
+    assert len(list(graphs.glob("*.graph"))) == 2
+    assert first[0].stat().st_mtime_ns == first[1]
+    assert b"BIDX" in first[0].read_bytes()
+
+
+async def test_nothing_is_written_to_a_repository_of_somebody_else(tmp_path: Path) -> None:
+    repo = gitops_repos.recyclarr(tmp_path)
+    before = {file: file.stat().st_mtime_ns for file in tmp_path.rglob("*")}
+    adapter = GitRepository(GitSettings(path=repo.path), LAYOUT)
+    await adapter.refresh()
+    await adapter.changes(POLICY_FILE, 5)
+    await adapter.histories([POLICY_FILE, gitops_repos.COMPONENT], 5)
+    await adapter.releases(gitops_repos.COMPONENT, 3, STARTED_AT)
+    assert {file: file.stat().st_mtime_ns for file in tmp_path.rglob("*")} == before
+
+
+@pytest.mark.parametrize("seed", range(8))
+async def test_histories_in_one_pass_say_what_git_says_of_each_path(tmp_path: Path, seed: int) -> None:
+    settings = GitSettings(path=gitops_repos.tangled(tmp_path, seed).path)
+    paths = ["a/1.yaml", "a/2.yaml", "b/1.yaml", "b/c/1.yaml", "a", "b", "b/c", "none"]
+    together, apart = GitRepository(settings, Layout()), GitRepository(settings, Layout())
+    await together.refresh()
+    await apart.refresh()
+    for limit in (3, 50):
+        assert await together.histories(paths, limit) == {path: await apart.changes(path, limit) for path in paths}
+
+
+async def test_histories_of_more_places_than_git_is_asked_for(tmp_path: Path) -> None:
+    repo = gitops_repos.empty(tmp_path)
+    names = [f"{number % 18}/{number}/policy.yaml" for number in range(36)]
+    repo.commit("Add (#1)", dict.fromkeys(names, gitops_repos.policy("x", WORLD)))
+    repo.commit("Change (#2)", {names[7]: gitops_repos.policy("x", "{}")})
+    adapter = GitRepository(GitSettings(path=repo.path), Layout())
+    await adapter.refresh()
+    found = await adapter.histories(names, 5)
+    assert [len(found[name]) for name in names] == [2 if name == names[7] else 1 for name in names]
+
+
+async def test_a_shallow_mirror_does_not_tell_its_oldest_commit_as_a_change(tmp_path: Path) -> None:
+    repo = gitops_repos.recyclarr(tmp_path / "origin")
+    adapter = mirrored(tmp_path, depth=1)
+    await adapter.refresh()
+    assert adapter.snapshot().cut_at == repo.now
+    assert await adapter.changes(POLICY_FILE, 5) == ()
+    assert await adapter.histories([POLICY_FILE, "kubernetes"], 5) == {POLICY_FILE: (), "kubernetes": ()}
+    assert "no history before 01 November 2026" in await adapter.check()
+    cut_at = repo.now
+    repo.commit("Close (#8)", {POLICY_FILE: gitops_repos.policy("recyclarr-allow", FQDN, app="recyclarr")})
+    repo.commit("Bump (#9)", {gitops_repos.RELEASE_FILE: gitops_repos.release("7.6.0")})
+    await adapter.refresh()
+    assert [(change.subject, change.what) for change in await adapter.changes(POLICY_FILE, 5)] == [
+        ("Close (#8)", ("+ toFQDNs api.example.com:443", "- world:443"))
+    ]
+    releases = await adapter.releases(gitops_repos.COMPONENT, 3, STARTED_AT - timedelta(days=180))
+    assert ([release.what for release in releases.changes], releases.total) == ([("7.5.0 -> 7.6.0",)], 1)
+    assert releases.since_at == adapter.snapshot().cut_at == cut_at
+
+
+async def test_a_whole_history_is_not_cut(tmp_path: Path) -> None:
+    gitops_repos.recyclarr(tmp_path / "origin")
+    adapter = mirrored(tmp_path)
+    await adapter.refresh()
+    assert adapter.snapshot().cut_at is None
+
+
+async def test_a_partial_clone_fetches_what_it_needs(tmp_path: Path) -> None:
+    repo = gitops_repos.recyclarr(tmp_path / "origin")
+    repo.git("config", "uploadpack.allowFilter", "true")
+    repo.git("config", "uploadpack.allowAnySHA1InWant", "true")
+    adapter = mirrored(tmp_path, filter="blob:none")
+    await adapter.refresh()
+    assert len(adapter.snapshot().index.policies) == 2
+    present = GitRepo(tmp_path / "data" / "mirror.git").git("cat-file", "--batch-all-objects", "--batch-check")
+    assert repo.git("rev-parse", f"HEAD:{POLICY_FILE}") in present
+    assert repo.git("rev-parse", f"HEAD~4:{POLICY_FILE}") not in present
+    assert [change.what for change in await adapter.changes(POLICY_FILE, 5)][-1] == ("created",)
+    await adapter.refresh()
+    assert adapter.snapshot().failure == ""
+
+
+async def test_a_partial_clone_whose_remote_is_gone_has_a_gap_and_is_not_thrown_away(tmp_path: Path) -> None:
+    repo = gitops_repos.recyclarr(tmp_path / "origin")
+    repo.git("config", "uploadpack.allowFilter", "true")
+    adapter = mirrored(tmp_path, filter="blob:none")
+    await adapter.refresh()
+    (tmp_path / "origin").rename(tmp_path / "gone")
+    with pytest.raises(LookupFailed, match="repository not found"):
+        await adapter.changes(POLICY_FILE, 5)
+    inode = (tmp_path / "data" / "mirror.git").stat().st_ino
+    (tmp_path / "gone").rename(tmp_path / "origin")
+    await adapter.refresh()
+    assert len(await adapter.changes(POLICY_FILE, 5)) == 3
+    assert (tmp_path / "data" / "mirror.git").stat().st_ino == inode
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [
+        {"path": "/x", "depth": 1},
+        {"path": "/x", "filter": "blob:none"},
+        {"url": "https://a/b", "filter": "tree:0"},
+        {"url": "https://a/b", "depth": 0},
+    ],
+)
+def test_settings_that_cannot_work(settings: dict[str, object]) -> None:
+    with pytest.raises(ValidationError):
+        GitSettings.model_validate(settings)
+
+
 async def test_after_a_restart_an_old_mirror_answers_and_says_how_old_it_is(tmp_path: Path) -> None:
     gitops_repos.recyclarr(tmp_path / "origin")
     await mirrored(tmp_path).refresh()
@@ -92,7 +254,7 @@ async def test_another_branch(tmp_path: Path) -> None:
     repo = gitops_repos.recyclarr(tmp_path / "origin")
     for adapter in (
         mirrored(tmp_path, branch="branch"),
-        GitRepository(GitSettings(path=repo.path, branch="branch"), TEMPLATES),
+        GitRepository(GitSettings(path=repo.path, branch="branch"), LAYOUT),
     ):
         await adapter.refresh()
         assert adapter.snapshot().sha == repo.git("rev-parse", "branch")
@@ -121,7 +283,7 @@ async def test_a_version_in_a_file_that_pretends_to_be_a_commit(tmp_path: Path) 
     await adapter.refresh()
     assert [change.sha for change in await adapter.changes("kubernetes", 1)] == [adapter.snapshot().sha]
     releases = await adapter.releases(gitops_repos.COMPONENT, 3, gitops_repos.STARTED_AT)
-    assert [release.what for release in releases][-1] == ("7.4.1 -> 7.5.0",)
+    assert [release.what for release in releases.changes][-1] == ("7.4.1 -> 7.5.0",)
 
 
 async def test_configuration_of_the_repository_runs_nothing(tmp_path: Path) -> None:
@@ -134,52 +296,56 @@ async def test_configuration_of_the_repository_runs_nothing(tmp_path: Path) -> N
     repo.git("config", "log.showSignature", "true")
     repo.commit("Attributes", {".gitattributes": "*.yaml diff=x\n"})
     (tmp_path / "sprung").unlink(missing_ok=True)
-    adapter = GitRepository(GitSettings(path=repo.path), TEMPLATES)
+    adapter = GitRepository(GitSettings(path=repo.path), LAYOUT)
     await adapter.refresh()
     assert len(await adapter.changes(POLICY_FILE, 5)) == 3
     assert await adapter.releases(gitops_repos.COMPONENT, 3, gitops_repos.STARTED_AT)
     assert not (tmp_path / "sprung").exists()
 
 
-@asynccontextmanager
-async def http_remote(origin: Path, token: str) -> AsyncIterator[str]:
-    """The repository over plain (dumb) HTTP, for whoever sends the token as GitHub wants it."""
-
-    async def answer(request: web.Request) -> web.StreamResponse:
-        wanted = f"Basic {base64.b64encode(f'x-access-token:{token}'.encode()).decode()}"
-        if request.headers.get("Authorization") != wanted:
-            return web.Response(status=401, headers={"WWW-Authenticate": 'Basic realm="x"'})
-        file = origin / ".git" / request.match_info["path"]
-        return web.FileResponse(file) if file.is_file() else web.Response(status=404)
-
-    app = web.Application()
-    app.router.add_get("/ada/home.git/{path:.*}", answer)
-    server = TestServer(app)
-    await server.start_server()
-    try:
-        yield str(server.make_url("/ada/home.git"))
-    finally:
-        await server.close()
-
-
 async def test_the_token_reaches_the_remote_and_never_the_arguments(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     repo = gitops_repos.recyclarr(tmp_path / "origin")
-    repo.git("update-server-info")
     spy = tmp_path / "bin" / "git"
     spy.parent.mkdir()
     spy.write_text(f'#!/bin/sh\necho "$@" >>{tmp_path}/arguments\nexec {shutil.which("git")} "$@"\n')
     spy.chmod(0o755)
     monkeypatch.setenv("PATH", f"{spy.parent}:{os.environ['PATH']}")
-    async with http_remote(repo.path, "s3cret") as url:
-        adapter = mirrored(tmp_path, url=url, token=SecretStr("s3cret"))
+    async with SmartHttp(repo.path / ".git", "s3cret").serving() as remote:
+        adapter = mirrored(tmp_path, url=remote.url, token=SecretStr("s3cret"))
         await adapter.refresh()
         assert len(adapter.snapshot().index.policies) == 2
+        assert set(remote.seen) == {f"Basic {base64.b64encode(b'x-access-token:s3cret').decode()}"}
+        wrong = mirrored(tmp_path, url=remote.url, token=SecretStr("wrong"), data_directory=tmp_path / "other")
         with pytest.raises(LookupFailed, match=r"^authentication failed$"):
-            await mirrored(tmp_path, url=url, token=SecretStr("wrong"), data_directory=tmp_path / "other").refresh()
+            await wrong.refresh()
+        repo.commit("More", {"more.yaml": gitops_repos.policy("more", WORLD, namespace="media")})
+        await adapter.refresh()
+        assert len(adapter.snapshot().index.policies) == 3
+    with pytest.raises(LookupFailed, match=r"^cannot reach the repository$"):
+        await adapter.refresh()
+    assert len(await adapter.changes(POLICY_FILE, 5)) == 3
     assert "fetch" in (tmp_path / "arguments").read_text()
     assert "s3cret" not in (tmp_path / "arguments").read_text()
+
+
+async def test_over_ssh_with_a_key_and_known_hosts(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    gitops_repos.recyclarr(tmp_path / "origin")
+    stand_in = git_remotes.ssh_stand_in(tmp_path / "bin", tmp_path / "ssh.log")
+    monkeypatch.setenv("PATH", f"{stand_in}:{os.environ['PATH']}")
+    adapter = mirrored(
+        tmp_path,
+        url=f"ssh://git@git.example.com{tmp_path}/origin",
+        ssh_key=tmp_path / "a key",
+        ssh_known_hosts=tmp_path / "known_hosts",
+    )
+    await adapter.refresh()
+    assert len(await adapter.changes(POLICY_FILE, 5)) == 3
+    words = (tmp_path / "ssh.log").read_text().splitlines()
+    assert words[words.index("-i") + 1] == str(tmp_path / "a key")
+    assert {f"UserKnownHostsFile={tmp_path}/known_hosts", "StrictHostKeyChecking=yes", "BatchMode=yes"} < set(words)
+    assert "git@git.example.com" in words
 
 
 async def test_a_remote_that_never_answers_ends_in_time(tmp_path: Path) -> None:
@@ -199,12 +365,12 @@ async def test_a_machine_without_git_says_so(tmp_path: Path, monkeypatch: pytest
     gitops_repos.recyclarr(tmp_path / "origin")
     monkeypatch.setenv("PATH", str(tmp_path))
     with pytest.raises(LookupFailed, match="cannot run git"):
-        await GitRepository(GitSettings(path=tmp_path / "origin"), TEMPLATES).refresh()
+        await GitRepository(GitSettings(path=tmp_path / "origin"), LAYOUT).refresh()
 
 
 async def test_links_to_github_are_known(tmp_path: Path) -> None:
     repo = gitops_repos.recyclarr(tmp_path / "origin")
-    adapter = GitRepository(GitSettings(path=repo.path, web_url="https://git.example.com/ada/home/"), TEMPLATES)
+    adapter = GitRepository(GitSettings(path=repo.path, web_url="https://git.example.com/ada/home/"), LAYOUT)
     await adapter.refresh()
     changes = await adapter.changes(POLICY_FILE, 5)
     assert [change.url for change in changes] == [

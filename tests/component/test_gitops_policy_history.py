@@ -12,7 +12,8 @@ from tocsin.enrich.policy_history import PolicyHistory
 from tocsin.errors import LookupFailed
 from tocsin.findings import Inquiry, PolicyFacts
 from tocsin.gitops.git import GitRepository
-from tocsin.gitops.settings import GitSettings
+from tocsin.gitops.index import Layout
+from tocsin.gitops.settings import GitOpsSettings, GitSettings
 from tocsin.model import Destination, Kind, Subject
 
 ASKED_AT = STARTED_AT + timedelta(days=2)
@@ -29,7 +30,7 @@ def inquiry(*destinations: Destination, namespace: str | None = "media", workloa
 
 async def fresh(path: Path, **settings: object) -> GitRepository:
     values = {"path": path} | settings
-    adapter = GitRepository(GitSettings.model_validate(values), ("kubernetes/apps/{namespace}/{app}/**",))
+    adapter = GitRepository(GitSettings.model_validate(values), GitOpsSettings().layout)
     await adapter.refresh()
     return adapter
 
@@ -95,11 +96,15 @@ async def test_a_clusterwide_policy_is_listed_but_not_primary_and_its_denial_cou
 
 async def test_a_workload_without_a_policy(tmp_path: Path) -> None:
     gitops_repos.recyclarr(tmp_path)
-    assert await look(await fresh(tmp_path), inquiry(PASTE, workload="radarr")) == PolicyFacts()
+    facts = await look(await fresh(tmp_path), inquiry(PASTE, workload="radarr"))
+    assert facts == PolicyFacts(
+        evidence="unresolved: nothing in media is called radarr",
+        deployed=False,
+    )
 
 
 async def test_a_workload_that_cannot_be_told_is_a_gap() -> None:
-    enricher = PolicyHistory(GitRepository(GitSettings(path=Path("/nowhere")), ()))
+    enricher = PolicyHistory(GitRepository(GitSettings(path=Path("/nowhere")), Layout()))
     with pytest.raises(LookupFailed, match="no workload and no pod"):
         await enricher.look(inquiry(PASTE, workload=None))
     with pytest.raises(LookupFailed, match="no namespace"):
@@ -110,7 +115,7 @@ async def test_a_workload_that_cannot_be_told_is_a_gap() -> None:
 
 
 async def test_before_the_first_fetch_it_is_a_gap(tmp_path: Path) -> None:
-    adapter = GitRepository(GitSettings(path=tmp_path), ())
+    adapter = GitRepository(GitSettings(path=tmp_path), Layout())
     with pytest.raises(LookupFailed, match="first fetch still under way"):
         await PolicyHistory(adapter).look(inquiry(PASTE))
 

@@ -92,6 +92,8 @@ HELP = {
     "render": ("PAYLOAD", "- for standard input", "Sends nothing", "ntfy|pushover|console", "--offline", "--json"),
     "send-test": ("every channel", "--through-alertmanager URL", "route, webhook, credentials"),
     "incidents": ("[INCIDENT]", "beginning of) its ID", "--limit", "default: 30", "--json"),
+    "resolve": ("no configuration file", "--repo", "--rev", "--namespace", "--pod", "--batch", "--root", "unresolved"),
+    "policies": ("audit", "egress"),
     "schema": ("JSON Schema", "--example", "every default"),
     "demo": ("real Prometheus and Alertmanager", "--once", "0 only if the right messages arrived"),
 }  # fmt: skip

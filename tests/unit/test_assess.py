@@ -12,7 +12,7 @@ from tocsin.assess.judge import assess
 from tocsin.assess.settings import AssessSettings
 from tocsin.destination import DestinationSettings, normalise
 from tocsin.findings import Change, Findings, Gap, Lookups, PodFacts, PolicyFacts, PolicyMatch, Volume
-from tocsin.model import Alert, AlertStatus, Classification, Evidence, Kind, Posture, Subject, Verdict
+from tocsin.model import Alert, AlertStatus, Classification, Evidence, Ground, Kind, Posture, Subject, Verdict
 from tocsin.report import Assessment
 
 NOW = datetime(2026, 11, 22, 14, 13, tzinfo=UTC)
@@ -80,6 +80,10 @@ def changed(*what: str, **age: float) -> PolicyFacts:
 
 NAMED = PolicyFacts((replace(POLICY, allows={NAME: f"toFQDNs {NAME}"}, named=(NAME,)),))
 RELEASED = PolicyFacts((POLICY,), (RELEASE,))
+COMPONENT_CHANGED = PolicyFacts((POLICY,), changes=(Change("fed", ago(hours=3), "Kim", False, "Add a sidecar", 12),))
+PROVEN_INSIDE = Classification(
+    Posture.LAN_ONLY, (Evidence("rules of recyclarr-allow", "no rule leads outside"),), ground=Ground.STRUCTURE
+)
 EARLIER: dict[str, Any] = {"earlier_pods": ("recyclarr-29788000-aaaaa",), "earlier_at": ago(minutes=31)}
 
 
@@ -96,6 +100,8 @@ EARLIER: dict[str, Any] = {"earlier_pods": ("recyclarr-29788000-aaaaa",), "earli
         # 3: no business outside
         ({"classification": classed(Posture.LAN_ONLY)}, Verdict.SUSPICIOUS),
         ({"classification": classed(Posture.LAN_ONLY), "findings": found(**EARLIER)}, Verdict.SUSPICIOUS),
+        ({"classification": PROVEN_INSIDE}, Verdict.SUSPICIOUS),
+        ({"classification": PROVEN_INSIDE, "findings": found(**EARLIER)}, Verdict.EXPLAINED),
         # 4: the policy names it
         ({"findings": found(NAMED)}, Verdict.EXPECTED),
         ({"names": [NAME, "b.paste-drop.example"], "findings": found(NAMED)}, Verdict.UNEXPLAINED),
@@ -122,6 +128,8 @@ EARLIER: dict[str, Any] = {"earlier_pods": ("recyclarr-29788000-aaaaa",), "earli
         ({"classification": classed(Posture.BETWEEN), "findings": found(RELEASED)}, Verdict.EXPLAINED),
         ({"classification": classed(Posture.BETWEEN), "findings": found(changed("x", hours=2))}, Verdict.EXPLAINED),
         ({"classification": classed(Posture.BETWEEN), "findings": found(changed("x", hours=26))}, Verdict.UNEXPLAINED),
+        ({"classification": classed(Posture.BETWEEN), "findings": found(COMPONENT_CHANGED)}, Verdict.EXPLAINED),
+        ({"findings": found(COMPONENT_CHANGED)}, Verdict.UNEXPLAINED),
         ({"classification": classed(Posture.BETWEEN)}, Verdict.UNEXPLAINED),
         # 11: anything else
         ({"findings": found(RELEASED)}, Verdict.UNEXPLAINED),
@@ -193,6 +201,24 @@ def test_a_workload_that_is_not_classified_is_said_to_be_so_once(case: dict[str,
     ("facts", "words"),
     [
         (PolicyFacts(), "no policy found that selects recyclarr"),
+        (PolicyFacts(siblings=("recyclarr-web",)), "no policy found that selects recyclarr, unlike recyclarr-web"),
+        (
+            PolicyFacts((POLICY,), siblings=("recyclarr-web",)),
+            "recyclarr has no policy of its own, unlike recyclarr-web",
+        ),
+        (
+            PolicyFacts((POLICY,), unrestricted=True),
+            "no policy restricts the egress of recyclarr (recyclarr-allow)",
+        ),
+        (
+            PolicyFacts((replace(POLICY, allows={}),), remarks={NAME: "the denial of world blocks it"}),
+            "the denial of world blocks it",
+        ),
+        (COMPONENT_CHANGED, 'recyclarr changed 2 h before (#12, "Add a sidecar")'),
+        (
+            replace(RELEASED, released_total=14, released_since=ago(days=182)),
+            "recyclarr 7.4.1 -> 7.5.0 2 h before (#11999, renovate, one bump every 13 d)",
+        ),
         (PolicyFacts((replace(POLICY, allows={}),)), "no rule lets it through (recyclarr-allow)"),
         (NAMED, f"policy recyclarr-allow names it: toFQDNs {NAME.replace('.example', '[.]example')}"),
         (changed("+ world:443", hours=3), "policy changed 3 h ago: + world:443 (abc, me)"),

@@ -7,9 +7,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tocsin import apps_file
-from tocsin.classify import AppEntry, AppsFile, classify, is_expected
+from tocsin.classify import AppEntry, AppsFile, ShippedApps, classify, is_expected
 from tocsin.errors import ConfigurationError
-from tocsin.model import Evidence, Posture, Subject
+from tocsin.model import Evidence, Ground, Posture, Statement, Subject
 
 ROOT = Path(__file__).parents[2]
 SHIPPED = apps_file.load()
@@ -55,6 +55,37 @@ def test_entries_as_specific_that_disagree_are_conflicts() -> None:
     found = classify(subject("home/ab"), apps("a*", "*b"))
     assert found.posture is Posture.BOUNDED
     assert found.conflicts == (Evidence("apps.yaml", "*b: unbounded"),)
+
+
+ANNOTATED = Statement(Posture.UNBOUNDED, Ground.ANNOTATION, "annotation", "egress is unbounded")
+PROVEN = Statement(Posture.BOUNDED, Ground.STRUCTURE, "rules of x", "it may reach one name")
+SAID = Statement(Posture.BETWEEN, Ground.COMMENT, "comments in x", '"several"')
+
+
+@pytest.mark.parametrize(
+    ("listed", "shipped", "statements", "posture", "ground", "conflicts"),
+    [
+        (Posture.UNBOUNDED, False, [PROVEN], Posture.UNBOUNDED, Ground.LISTED, ["rules of x"]),
+        (Posture.UNBOUNDED, True, [PROVEN], Posture.BOUNDED, Ground.STRUCTURE, ["list of well-known apps"]),
+        (None, True, [ANNOTATED, PROVEN, SAID], Posture.UNBOUNDED, Ground.ANNOTATION, ["rules of x", "comments in x"]),
+        (None, True, [SAID], Posture.BETWEEN, Ground.COMMENT, []),
+        (Posture.BOUNDED, False, [PROVEN], Posture.BOUNDED, Ground.LISTED, []),
+        (Posture.UNKNOWN, False, [PROVEN], Posture.BOUNDED, Ground.STRUCTURE, []),
+        (None, False, [], Posture.UNKNOWN, None, []),
+    ],
+)
+def test_the_best_evidence_decides_and_the_rest_is_not_hidden(
+    listed: Posture | None,
+    shipped: bool,
+    statements: list[Statement],
+    posture: Posture,
+    ground: Ground | None,
+    conflicts: list[str],
+) -> None:
+    entries = (AppEntry(match="x", posture=listed),) if listed else ()
+    found = classify(subject("n/x"), (ShippedApps if shipped else AppsFile)(apps=entries), statements)
+    assert (found.posture, found.ground) == (posture, ground)
+    assert [conflict.source for conflict in found.conflicts] == conflicts
 
 
 def test_the_entry_is_carried_over() -> None:
@@ -130,7 +161,10 @@ def test_any_name_can_be_asked_about(name: str, pattern: str) -> None:
         ],
         ("ai/ollama", Posture.BETWEEN),
         ("ai/comfyui", Posture.BETWEEN),
-        ("media/sonarr", Posture.UNKNOWN),
+        ("media/sonarr", Posture.BETWEEN),
+        ("rss/miniflux", Posture.UNBOUNDED),
+        ("network/cloudflared", Posture.BOUNDED),
+        ("media/wizarr", Posture.UNKNOWN),
         ("media/decoder", Posture.UNKNOWN),
     ],
 )  # fmt: skip

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from tocsin.destination import DestinationSettings, normalise
 from tocsin.identify import (
     IdentifySettings,
+    Owner,
     destination_of,
     incident_key,
     is_kubernetes_name,
@@ -112,7 +113,8 @@ def test_a_label_is_the_best_evidence() -> None:
 def test_an_owner_beats_the_name_of_the_pod() -> None:
     pod = "sonarr-7f9c6d8b5-x2b4c"
     labels = {"source_namespace": "media", "source_pod": pod}
-    assert subject_of(alert(labels), {("media", pod): "sonarr-hd"}, SETTINGS).workload == "sonarr-hd"
+    found = subject_of(alert(labels), {("media", pod): Owner("sonarr-hd", "owner of the pod")}, SETTINGS)
+    assert (found.workload, found.evidence) == ("sonarr-hd", "owner of the pod")
     found = subject_of(alert(labels), {("home", pod): "sonarr-hd"}, SETTINGS)
     assert (found.workload, found.evidence) == ("sonarr", "name of the pod")
 

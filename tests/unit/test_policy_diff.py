@@ -9,6 +9,10 @@ from gitops_repos import FQDN, WORLD
 from tocsin.policy.diff import changes, summary
 
 X = gitops_repos.policy("x", FQDN)
+KUBERNETES = (
+    "apiVersion: networking.k8s.io/v1\nkind: NetworkPolicy\nmetadata: {{name: x}}\n"
+    "spec: {{podSelector: {{}}, policyTypes: [Egress], egress: [{}]}}\n"
+)
 NOT_YAML = "kind: CiliumNetworkPolicy\nspec: [\n"
 
 
@@ -26,6 +30,30 @@ NOT_YAML = "kind: CiliumNetworkPolicy\nspec: [\n"
         (X, f"{X}  ingress: [{{}}]\n", ("ingress or options changed",)),
         (X, f"{X}  egressDeny: [{{toEntities: [world]}}]\n", ("+ deny world",)),
         (X, X.replace("TCP", "ANY"), ("details changed",)),
+        (X, f"{X}  enableDefaultDeny: {{egress: false}}\n", ("default deny off",)),
+        (f"{X}  enableDefaultDeny: {{egress: false}}\n", X, ("default deny on",)),
+        (X, f"{X}  enableDefaultDeny: {{ingress: false}}\n", ("ingress or options changed",)),
+        (
+            X,
+            X.replace("metadata:", "metadata:\n  annotations: {tocsin.dev/egress: bounded}"),
+            ("tocsin.dev/egress: bounded",),
+        ),
+        (
+            X.replace("metadata:", "metadata:\n  annotations: {tocsin.dev/egress: bounded}"),
+            X,
+            ("tocsin.dev/egress removed",),
+        ),
+        (X, X.replace("  egress:", "  # why\n  egress: # now"), ("comment only",)),
+        (
+            KUBERNETES.format("{to: [{ipBlock: {cidr: 192.0.2.0/24}}]}"),
+            KUBERNETES.format("{}"),
+            ("+ everything", "- 192.0.2.0/24"),
+        ),
+        (
+            KUBERNETES.format("{}"),
+            KUBERNETES.format("{}").replace("[Egress]", "[Ingress]"),
+            ("- everything", "default deny off"),
+        ),
         (X, NOT_YAML, ("deleted", "cannot be read")),
         (NOT_YAML, X, ("created", "could not be read before")),
         (X, gitops_repos.policy("z", FQDN), ("x: deleted", "z: created")),

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tocsin.policy.fqdn import every_name, matches_name, matches_pattern
+from tocsin.policy.fqdn import matches_name, matches_pattern, names_little, without_suffix
 
 
 @pytest.mark.parametrize(
@@ -47,8 +47,24 @@ def test_match_name_ignores_case_and_the_trailing_dot() -> None:
     assert not matches_name("example.com", "api.example.com")
 
 
-def test_every_name() -> None:
-    assert [every_name(pattern) for pattern in ("*", "**", "*.", "*.com", "**.com")] == [True, True, True, False, False]
+def test_what_names_nobody() -> None:
+    patterns = ("*", "*.", "*.com", "*.*.net", "**.io", "foo.*", "*.example.com", "foo.com.*", "example.com")
+    assert [names_little(pattern) for pattern in patterns] == [True] * 6 + [False] * 3
+
+
+@pytest.mark.parametrize(
+    ("pattern", "name"),
+    [
+        ("API.example.com.*", "api.example.com"),
+        ("foo.com.*.*.*.*", "foo.com"),
+        ("foo.com", None),
+        ("foo.*.com", None),
+        ("*.*", None),
+        ("*", None),
+    ],
+)
+def test_the_name_of_a_pattern_for_search_suffixes(pattern: str, name: str | None) -> None:
+    assert without_suffix(pattern) == name
 
 
 def test_no_pattern_is_slow() -> None:

@@ -1,12 +1,16 @@
 """Files in the shapes that repositories have, and files that nobody should have."""
 
+import json
+
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 import gitops_repos
 from gitops_repos import FQDN, WORLD
-from tocsin.policy.document import Peer, PeerKind, Port, Requirement, Selector
-from tocsin.policy.parse import MAX_FILE_CHARS, parse
+from tocsin.policy.document import Egress, Parsed, Peer, PeerKind, Port, Requirement, Rule, Selector
+from tocsin.policy.parse import parse, policies
+from tocsin.yaml_documents import MAX_FILE_CHARS, documents
 
 KIND = "kind: CiliumNetworkPolicy\n"
 
@@ -66,7 +70,7 @@ def test_a_broken_document_does_not_hide_its_neighbours() -> None:
     parsed = parse(f"{gitops_repos.policy('a', WORLD)}---\n{KIND}x: [\n---\n{gitops_repos.policy('b', WORLD)}")
     assert [policy.name for policy in parsed.policies] == ["a", "b"]
     assert len(parsed.problems) == 1
-    assert parsed.problems[0].startswith("document 2: ")
+    assert parsed.problems[0].endswith("(line 14)")
 
 
 def test_anchors_defined_again() -> None:
@@ -90,13 +94,115 @@ def test_a_file_that_contains_itself() -> None:
     assert len(parse(f"{KIND}spec: &a {{endpointSelector: {{}}, labels: [*a]}}\n").problems) == 1
 
 
+def rule(spec: str, kind: str = "kind: CiliumNetworkPolicy") -> Rule:
+    parsed = parse(f"{kind}\nspec: {{{spec}}}\n")
+    assert not parsed.problems
+    return parsed.policies[0].rules[0]
+
+
+@pytest.mark.parametrize(
+    ("spec", "on"),
+    [
+        ("egress: [{toEntities: [world]}]", True),
+        ("egress: [{}]", True),
+        ("egress: []", False),
+        ("ingress: [{}]", False),
+        ("egressDeny: [{toEntities: [world]}]", True),
+        ("egressDeny: [{toEntities: [world]}], enableDefaultDeny: {egress: false}", False),
+        ("egress: [{}], enableDefaultDeny: {egress: false}", False),
+        ("egress: [{}], enableDefaultDeny: {ingress: false}", True),
+        ("enableDefaultDeny: {egress: true}", True),
+        ("egress: [{}], enableDefaultDeny: {egress: '${DENY}'}", True),
+    ],
+)
+def test_default_deny(spec: str, on: bool) -> None:
+    assert rule(f"endpointSelector: {{}}, {spec}").default_deny is on
+
+
+KUBERNETES = "apiVersion: networking.k8s.io/v1\nkind: NetworkPolicy"
+
+
+@pytest.mark.parametrize(
+    ("spec", "egress", "on"),
+    [
+        ("policyTypes: [Egress]", (), True),
+        ("policyTypes: [Ingress], egress: [{}]", (), False),
+        ("ingress: [{}]", (), False),
+        ("egress: []", (), False),
+        ("egress: [{}]", (Egress((Peer(PeerKind.EVERYTHING),)),), True),
+        ("egress: [{to: []}]", (Egress((Peer(PeerKind.EVERYTHING),)),), True),
+        (
+            "policyTypes: [Egress], egress: [{to: [{ipBlock: {cidr: 0.0.0.0/0, except: [10.0.0.0/8]}}]}]",
+            (Egress((Peer(PeerKind.CIDR, "0.0.0.0/0", excepts=("10.0.0.0/8",)),)),),
+            True,
+        ),
+        (
+            "egress: [{to: [{namespaceSelector: {}}, {podSelector: {matchLabels: {app: x}}, "
+            "namespaceSelector: {matchLabels: {a: b}}}], "
+            "ports: [{port: 53, protocol: UDP}, {port: 80, endPort: 90}, {}]}]",
+            (
+                Egress(
+                    (
+                        Peer(PeerKind.ENDPOINTS, "namespace any"),
+                        Peer(PeerKind.ENDPOINTS, "app=x, namespace a=b"),
+                    ),
+                    (Port("53", "UDP"), Port("80-90", "TCP"), Port("", "TCP")),
+                ),
+            ),
+            True,
+        ),
+    ],
+)
+def test_a_kubernetes_policy(spec: str, egress: tuple[Egress, ...], on: bool) -> None:
+    found = rule(f"podSelector: {{matchLabels: {{app: y}}}}, {spec}", KUBERNETES)
+    assert (found.egress, found.default_deny) == (egress, on)
+    assert found.selector == Selector((Requirement("app", "In", frozenset({"y"})),))
+
+
+def test_the_network_policy_of_somebody_else_is_none() -> None:
+    assert parse("apiVersion: projectcalico.org/v3\nkind: NetworkPolicy\nspec: {selector: all()}\n") == Parsed()
+
+
+def test_an_endpoint_selector_may_mean_the_world() -> None:
+    found = rule("endpointSelector: {}, egress: [{toEndpoints: [{matchLabels: {'reserved:world': ''}}, {}]}]")
+    assert [peer.kind for peer in found.egress[0].peers] == [PeerKind.ENTITY, PeerKind.ENDPOINTS]
+
+
+def test_only_the_annotation_that_is_read_is_kept() -> None:
+    (policy,) = parse(f"{KIND}metadata: {{annotations: {{tocsin.dev/egress: bounded, other: x}}}}\n").policies
+    assert policy.annotations == (("tocsin.dev/egress", "bounded"),)
+
+
+def test_variables_stay() -> None:
+    text = gitops_repos.policy("${APP}", "{toFQDNs: [{matchName: 'api.${DOMAIN}'}]}", namespace="${NAMESPACE}")
+    (policy,) = parse(text).policies
+    assert (policy.name, policy.namespace, policy.written_namespace) == ("${APP}", None, "${NAMESPACE}")
+    assert policy.rules[0].egress[0].peers[0].value == "api.${DOMAIN}"
+
+
+def test_a_document_that_was_read_already() -> None:
+    found, _ = documents(gitops_repos.policy("x", WORLD) + "---\nkind: ConfigMap\n", lambda _: True)
+    assert [[policy.name for policy in policies(document).policies] for document in found] == [["x"], []]
+
+
 values = st.recursive(
     st.none() | st.booleans() | st.integers() | st.text(max_size=5),
     lambda inner: (
         st.lists(inner, max_size=3)
         | st.dictionaries(
             st.sampled_from(
-                ["spec", "specs", "egress", "toFQDNs", "toPorts", "ports", "matchLabels", "endpointSelector"]
+                [
+                    "spec",
+                    "specs",
+                    "egress",
+                    "to",
+                    "ipBlock",
+                    "toFQDNs",
+                    "toPorts",
+                    "ports",
+                    "matchLabels",
+                    "podSelector",
+                ]
             ),
             inner,
             max_size=3,
@@ -106,11 +212,9 @@ values = st.recursive(
 )
 
 
-@given(values, values)
-def test_never_raises(spec: object, metadata: object) -> None:
-    import json
-
-    document = {"kind": "CiliumNetworkPolicy", "metadata": metadata, "spec": spec}
+@given(values, values, st.sampled_from(["CiliumNetworkPolicy", "NetworkPolicy"]))
+def test_never_raises(spec: object, metadata: object, kind: str) -> None:
+    document = {"apiVersion": "networking.k8s.io/v1", "kind": kind, "metadata": metadata, "spec": spec}
     parsed = parse(json.dumps(document))
     assert len(parsed.policies) + len(parsed.problems) == 1
 

@@ -6,14 +6,14 @@ The first rule that applies decides:
 |---|---|---|
 | 1 | every name is among the expected destinations of apps.yaml | expected |
 | 2 | a name imitates an expected one, or carries data as tunnels do | suspicious |
-| 3 | the workload is lan_only and the name is outside | suspicious |
+| 3 | the workload is lan_only, the name outside; where only its policies say so, nothing explains it | suspicious |
 | 4 | a `toFQDNs` entry of a policy names every one | expected |
 | 5 | the name stays inside the cluster or the own network | expected if lan_only or unbounded, else explained |
 | 6 | the workload is unbounded | expected |
 | 7 | another pod of the workload asked for the domain earlier | explained |
 | 8 | enough other workloads ask for the domain | explained |
 | 9 | a policy change before the first look-up spells out the name or its domain | explained |
-| 10 | the workload is between, and was released or its policy changed shortly before | explained |
+| 10 | the workload is between, and it, its component or its policy changed shortly before | explained |
 | 11 | anything else | unexplained |
 
 A release alone explains nothing for a bounded workload (a hostile release comes as one), nor for an unknown one. A
@@ -29,7 +29,7 @@ from tocsin.assess import sentences, signals
 from tocsin.assess.settings import AssessSettings
 from tocsin.classify import is_expected
 from tocsin.findings import Change, Findings, Lookups, PolicyFacts
-from tocsin.model import Classification, Destination, Posture, Subject, Verdict
+from tocsin.model import Classification, Destination, Ground, Posture, Subject, Verdict
 from tocsin.report import Assessment
 
 Conclusion = tuple[Verdict, str]
@@ -96,6 +96,10 @@ def _outside_of_lan_only(case: Novelty) -> Conclusion | None:
     if case.classification.posture is not Posture.LAN_ONLY or case.inside:
         return None
     name = sentences.who(case.subject)
+    if case.classification.ground is Ground.STRUCTURE:
+        if _explanation(case):
+            return None
+        return Verdict.SUSPICIOUS, f"No rule of {name}'s policies leads outside, and this name is outside."
     return Verdict.SUSPICIOUS, f"{name} is meant to stay on the own network, and this name is outside."
 
 
@@ -180,6 +184,9 @@ def _explanation(case: Novelty) -> str | None:
             return f"Released {gap} before: {sentences.version_change(released)}."
         if any(_just_before(change.at, case) for policy in case.policy.policies for change in policy.changes):
             return "Its policy changed shortly before."
+        changed = sentences.component_change(case.policy, case.began_at, settings.changed_within)
+        if changed:
+            return f"Its component changed {units.age(case.began_at - changed.at)} before."
     return None
 
 
@@ -243,6 +250,7 @@ def _reasons(case: Novelty, verdict: Verdict, headline: str) -> list[str]:
         reasons += sentences.policy_changes(case.policy, settings.changed_within, case.now)
         if not told:
             reasons += sentences.releases(case.policy, case.subject, case.began_at, settings.changed_within, case.now)
+        reasons += sentences.changed_before(case.policy, case.subject, case.began_at, settings.changed_within)
     return [reason for reason in reasons if reason]
 
 

@@ -8,12 +8,13 @@ from collections.abc import Iterator, Sequence
 from datetime import datetime, timedelta
 
 from tocsin import inert, units
-from tocsin.classify import SOURCE
+from tocsin.classify import SOURCES
 from tocsin.destination import shorten
 from tocsin.findings import Change, Lookups, PolicyFacts, PolicyMatch
 from tocsin.model import Classification, Destination, Posture, Subject
 
 _LISTED = 3
+_ENOUGH_FOR_A_RATE = 3
 
 
 def safe(value: str, limit: int = 80) -> str:
@@ -36,7 +37,7 @@ def meant_to_be(classification: Classification) -> str:
         Posture.UNKNOWN: "not classified",
     }
     source = classification.evidence[0].source if classification.evidence else ""
-    shown = source if source == SOURCE else safe(source)
+    shown = source if source in SOURCES else safe(source)
     return words[classification.posture] + (f" ({shown})" if shown else "")
 
 
@@ -59,7 +60,8 @@ def alerted(subject: Subject, started_at: datetime, now: datetime) -> str:
 def conflicts(classification: Classification) -> Iterator[str]:
     """What else is said of the workload and disagrees."""
     for rival in classification.conflicts:
-        yield f"conflict: {rival.source if rival.source == SOURCE else safe(rival.source)} says {safe(rival.statement)}"
+        source = rival.source if rival.source in SOURCES else safe(rival.source)
+        yield f"conflict: {source} says {safe(rival.statement)}"
 
 
 def asked(found: Lookups, now: datetime) -> str | None:
@@ -103,16 +105,23 @@ def elsewhere(found: Lookups, destination: Destination) -> str | None:
 
 
 def policies(facts: PolicyFacts, destinations: Sequence[Destination], subject: Subject) -> Iterator[str]:
-    """Which policy lets the names through, by which rule."""
+    """Which policy lets the names through, by which rule; whose it is where the workload has none of its own."""
     if not facts.policies:
-        yield f"no policy found that selects {who(subject)}"
+        also = f", unlike {listed(facts.siblings)}" if facts.siblings else ""
+        yield f"no policy found that selects {who(subject)}{also}"
         return
     rules = list(dict.fromkeys(_ruling(policy, found) for policy in _primary_first(facts) for found in destinations))
     told = [rule for rule in rules if rule]
-    if destinations and not told:
-        names = listed([policy.name for policy in _primary_first(facts)])
-        yield f"no rule lets it through ({names})"
-    yield from told[:_LISTED]
+    remarks = list(dict.fromkeys(facts.remarks[found.name] for found in destinations if found.name in facts.remarks))
+    if facts.unrestricted:
+        yield f"no policy restricts the egress of {who(subject)} ({listed([one.name for one in facts.policies])})"
+    elif destinations and not told and not any("blocks it" in remark for remark in remarks):
+        yield f"no rule lets it through ({listed([policy.name for policy in _primary_first(facts)])})"
+    if not facts.unrestricted:
+        yield from told[:_LISTED]
+    yield from (safe(remark, 160) for remark in remarks[:_LISTED])
+    if facts.siblings:
+        yield f"{who(subject)} has no policy of its own, unlike {listed(facts.siblings)}"
 
 
 def policy_changes(facts: PolicyFacts, within: timedelta, now: datetime) -> Iterator[str]:
@@ -128,18 +137,44 @@ def policy_changes(facts: PolicyFacts, within: timedelta, now: datetime) -> Iter
 
 
 def releases(facts: PolicyFacts, subject: Subject, since: datetime, within: timedelta, now: datetime) -> Iterator[str]:
-    """The last release before `since`, where it is recent; else one after it, or how long nothing was deployed."""
+    """The last release before `since`, where it is recent; else one after it, or how long nothing was deployed.
+
+    A recent one is told with the component's own base rate: a bump a day explains less than one in a year.
+    """
     earlier = released_before(facts, since, within)
+    rate = _base_rate(facts, now)
     if earlier:
         gap = units.age(since - earlier.at)
-        yield f"{who(subject)} {_what(earlier)} {gap} before{_source(earlier, quoting=False)}"
+        yield f"{who(subject)} {_what(earlier)} {gap} before{_source(earlier, quoting=False, more=rate)}"
     elif facts.releases:
         last = max(facts.releases, key=lambda change: change.at)
         if now - last.at > within:
             yield f"nothing deployed in {units.age(now - last.at)}"
         else:
             when = f"{units.ago(now - last.at)}, after it began"
-            yield f"{who(subject)} {_what(last)} {when}{_source(last, quoting=False)}"
+            yield f"{who(subject)} {_what(last)} {when}{_source(last, quoting=False, more=rate)}"
+
+
+def component_change(facts: PolicyFacts, since: datetime, within: timedelta) -> Change | None:
+    """The latest commit to the component shortly before `since` that is neither a release nor a policy's."""
+    told = {change.sha for change in facts.releases}
+    told |= {change.sha for policy in facts.policies for change in policy.changes}
+    recent = [each for each in facts.changes if each.sha not in told and timedelta(0) <= since - each.at <= within]
+    return max(recent, key=lambda change: change.at, default=None)
+
+
+def changed_before(facts: PolicyFacts, subject: Subject, since: datetime, within: timedelta) -> Iterator[str]:
+    """What else was changed in the component's directory shortly before."""
+    found = component_change(facts, since, within)
+    if found:
+        yield f"{who(subject)} changed {units.age(since - found.at)} before{_source(found, quoting=True)}"
+
+
+def _base_rate(facts: PolicyFacts, now: datetime) -> str:
+    """ "one bump every 13 d", where there were enough to speak of a rate."""
+    if facts.released_since is None or facts.released_total < _ENOUGH_FOR_A_RATE:
+        return ""
+    return f"one bump every {units.age((now - facts.released_since) / facts.released_total)}"
 
 
 def released_before(facts: PolicyFacts, since: datetime, within: timedelta) -> Change | None:
@@ -181,8 +216,8 @@ def _what(change: Change) -> str:
     return safe(", ".join(change.what), 100) if change.what else f'"{safe(change.subject)}"'
 
 
-def _source(change: Change, *, quoting: bool) -> str:
+def _source(change: Change, *, quoting: bool, more: str = "") -> str:
     number = f"#{change.pull_request}" if change.pull_request else safe(change.sha[:9])
     subject = change.subject.removesuffix(f"({number})").rstrip()
     text = f'"{safe(subject)}"' if quoting and subject else safe(change.author.removesuffix("[bot]"), 40)
-    return f" ({', '.join(part for part in (number, text) if part)})"
+    return f" ({', '.join(part for part in (number, text, more) if part)})"

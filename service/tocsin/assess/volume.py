@@ -22,8 +22,8 @@ from tocsin.assess.settings import AssessSettings
 from tocsin.classify import is_expected
 from tocsin.destination import registrable_domain, shorten
 from tocsin.findings import Findings, PolicyFacts, Volume
-from tocsin.identify import is_kubernetes_name
 from tocsin.model import Classification, Posture, Subject, Verdict
+from tocsin.pod_names import is_kubernetes_name
 from tocsin.report import Assessment
 
 _WEEK = timedelta(days=7)

@@ -8,8 +8,8 @@ from tocsin.destination import DestinationSettings
 from tocsin.enrich import promql
 from tocsin.enrich.asked_names import root
 from tocsin.enrich.prometheus import DNS_QUERIES, Prometheus, Sample
-from tocsin.identify import strip_pod_name
 from tocsin.model import Subject
+from tocsin.pod_names import strip_pod_name
 
 _DAY = timedelta(days=1)
 _WHO = ("source_namespace", "source_workload", "source_pod")

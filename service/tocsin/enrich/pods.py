@@ -21,6 +21,9 @@ _SAYS_NOTHING = frozenset({"Node", "EphemeralRunner"})
 class PodOwners:
     """Names the workload of a pod, also of one that was deleted within a day."""
 
+    source = "Prometheus"
+    evidence = "owner of the pod"
+
     def __init__(self, prometheus: Prometheus) -> None:
         self._prometheus = prometheus
 

@@ -28,6 +28,7 @@ _HARMLESS: Final = {
     "core.pager": "cat",
     "credential.helper": "",
     "gc.autoDetach": "false",
+    "gc.writeCommitGraph": "false",
     "maintenance.autoDetach": "false",
     "i18n.logOutputEncoding": "UTF-8",
     "log.showSignature": "false",
@@ -55,8 +56,8 @@ _REASONS: Final = (
 )
 
 
-class GitTimedOut(LookupFailed):
-    """The command took longer than allowed; it says nothing about the state of the repository."""
+class Inconclusive(LookupFailed):
+    """The command failed for a reason that says nothing about the state of the repository, such as its time."""
 
 
 class Git:
@@ -68,7 +69,7 @@ class Git:
         self._environment = _environment(settings)
 
     async def run(self, *arguments: str, stdin: bytes = b"", within: timedelta | None = None) -> bytes:
-        """Returns the output; raises LookupFailed when the command fails, GitTimedOut when it takes too long.
+        """Returns the output; raises LookupFailed when the command fails, Inconclusive when it takes or says too much.
 
         The process group is killed when the caller is cancelled or the output exceeds MAX_OUTPUT_BYTES.
         """
@@ -87,7 +88,7 @@ class Git:
                 start_new_session=True,
             )
         except OSError as failure:
-            raise LookupFailed(f"cannot run git: {failure.strerror}") from failure
+            raise Inconclusive(f"cannot run git: {failure.strerror}") from failure
         try:
             async with asyncio.timeout(allowed.total_seconds()):
                 _, output, errors = await asyncio.gather(
@@ -97,7 +98,7 @@ class Git:
                 )
                 status = await process.wait()
         except TimeoutError as failure:
-            raise GitTimedOut(f"git {arguments[0]} timed out after {allowed.total_seconds():g} s") from failure
+            raise Inconclusive(f"git {arguments[0]} timed out after {allowed.total_seconds():g} s") from failure
         finally:
             await _end(process)
         if status:
@@ -161,7 +162,7 @@ async def _read(stream: asyncio.StreamReader | None, limit: int) -> bytes:
     while stream is not None and (chunk := await stream.read(_CHUNK)):
         content += chunk
         if len(content) > limit:
-            raise LookupFailed(f"git answered with more than {limit} bytes")
+            raise Inconclusive(f"git answered with more than {limit} bytes")
     return bytes(content)
 
 

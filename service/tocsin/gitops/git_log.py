@@ -10,13 +10,12 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Final
 
-from tocsin.gitops.history import Commit, FilePatch, is_yaml
+from tocsin.gitops.history import Commit, is_yaml
 
-_FIELDS: Final = 5
+_FIELDS: Final = 6
 _RAW: Final = re.compile(r":\d{6} \d{6} ([0-9a-f]{40,64}) ([0-9a-f]{40,64}) [A-Z]\d*\0([^\0]*)\0")
-_TREE: Final = re.compile(r"(\d{6}) (\w+) ([0-9a-f]{40,64}) +(\d+|-)\t(.*)", re.DOTALL)
-_FILE_START: Final = re.compile(r"^diff --git .*$", re.MULTILINE)
-_NEW_PATH: Final = re.compile(r"^(?:\+\+\+ \"?b/|--- \"?a/)(.*?)\"?\t?$", re.MULTILINE)
+_TREE: Final = re.compile(r"(\d{6}) (\w+) ([0-9a-f]{40,64})\t(.*)", re.DOTALL)
+_PAIR: Final = re.compile(r"([0-9a-f]{40,64})\0((?::\d{6} [^\0]*\0[^\0]*\0)*)")
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,41 +28,40 @@ class BlobChange:
 
 
 def log_format(record: str) -> str:
-    """The `--format` that `commits` reads: sha, author, email, committer's date, subject."""
-    return f"{record}%x00%H%x00%an%x00%ae%x00%ct%x00%s%x00"
+    """The `--format` that `commits` reads: sha, parents, author, email, committer's date, subject."""
+    return f"{record}%x00%H%x00%P%x00%an%x00%ae%x00%ct%x00%s%x00"
 
 
-def commits(output: bytes, record: str) -> Iterator[tuple[Commit, str]]:
-    """Each commit of a `git log -z` with the text of its differences (raw or patch)."""
+def commits(output: bytes, record: str) -> Iterator[tuple[Commit, list[BlobChange]]]:
+    """Each commit of a `git log -z --raw --no-abbrev` with all files it changed."""
     for part in output.decode(errors="replace").split(f"{record}\0")[1:]:
-        sha, author, email, committed, subject, rest = part.split("\0", _FIELDS)
-        yield Commit(sha, _instant(committed), author, email, subject), rest
+        sha, parents, author, email, committed, subject, raw = part.split("\0", _FIELDS)
+        yield Commit(sha, instant(committed), author, email, subject, tuple(parents.split())), blob_changes(raw)
 
 
 def blob_changes(raw: str) -> list[BlobChange]:
-    """The files of a `--raw -z` section that can hold a policy."""
-    return [BlobChange(path, _blob(before), _blob(after)) for before, after, path in _RAW.findall(raw) if is_yaml(path)]
+    """The files of a `--raw -z --no-abbrev` section."""
+    return [BlobChange(path, _blob(before), _blob(after)) for before, after, path in _RAW.findall(raw)]
 
 
-def patches(text: str) -> list[FilePatch]:
-    """The YAML files of a `--patch` section. Content lines start with a sign, so they cannot look like a header."""
-    found = []
-    for section in _FILE_START.split(text)[1:]:
-        header, _, body = section.partition("\n@@")
-        paths = _NEW_PATH.findall(header)
-        if paths and is_yaml(paths[-1]):
-            found.append(FilePatch(paths[-1], body))
-    return found
-
-
-def tree(output: bytes, max_size: int) -> Mapping[str, str]:
-    """Path to blob id of every YAML file (no symbolic link) up to `max_size` bytes in a `git ls-tree -r -l -z`."""
-    entries = (_TREE.fullmatch(entry) for entry in output.decode(errors="replace").split("\0") if entry)
+def differences(output: bytes, pairs: Sequence[tuple[str, str]]) -> dict[tuple[str, str], frozenset[str]]:
+    """The files that differ in a `git diff-tree --stdin -r --raw -z --no-abbrev --always`, by what was compared."""
+    found = _PAIR.findall(output.decode(errors="replace"))
     return {
-        entry[5]: entry[3]
-        for entry in entries
-        if entry and entry[1] in ("100644", "100755") and is_yaml(entry[5]) and int(entry[4]) <= max_size
+        pair: frozenset(file.path for file in blob_changes(raw)) for pair, (_, raw) in zip(pairs, found, strict=True)
     }
+
+
+def tree(output: bytes) -> Mapping[str, str]:
+    """Path to blob id of every YAML file (no symbolic link) in a `git ls-tree -r -z`."""
+    entries = (_TREE.fullmatch(entry) for entry in output.decode(errors="replace").split("\0") if entry)
+    return {entry[4]: entry[3] for entry in entries if entry and entry[1] in ("100644", "100755") and is_yaml(entry[4])}
+
+
+def sizes(output: bytes) -> dict[str, int]:
+    """The sizes in a `git cat-file --batch-check` by blob id; what is missing is left out."""
+    lines = (line.split() for line in output.decode(errors="replace").splitlines())
+    return {words[0]: int(words[2]) for words in lines if len(words) == 3 and words[2].isdecimal()}
 
 
 def blobs(output: bytes, asked: Sequence[str]) -> dict[str, str]:
@@ -85,7 +83,7 @@ def _blob(value: str) -> str | None:
     return value if value.strip("0") else None
 
 
-def _instant(committed: str) -> datetime:
+def instant(committed: str) -> datetime:
     """A commit's date is whatever its author's clock said, even outside the calendar."""
     try:
         return datetime.fromtimestamp(int(committed), UTC)

@@ -1,33 +1,27 @@
-"""History adapter over GitHub's API, without a clone: one archive per head commit, commits by path on demand.
-
-What a commit says never changes, so it is kept by commit; asking again for an unchanged history costs one request.
-"""
+"""History adapter over GitHub's API, without a clone: one archive per head commit, commits by path on demand."""
 
 import asyncio
+import json
 import tempfile
-from collections import OrderedDict
-from collections.abc import Callable, Hashable, Sequence
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
-from itertools import islice
 from typing import IO, TYPE_CHECKING, Any, Final
 from urllib.parse import quote, urlsplit
 
 import aiohttp
 
 from tocsin.errors import LookupFailed
-from tocsin.findings import Change
-from tocsin.gitops import archive, history, index
-from tocsin.gitops.github_line import GitHubLine, NotFound
+from tocsin.findings import Change, Releases
+from tocsin.gitops import archive, index
+from tocsin.gitops.github_history import At, GitHubHistory
+from tocsin.gitops.github_line import GitHubLine
+from tocsin.gitops.index import Layout
 from tocsin.gitops.repository import Freshness, Snapshot
 from tocsin.gitops.settings import GitHubSettings
 
 if TYPE_CHECKING:
     from github import Github
-    from github.Commit import Commit as GitHubCommit
 
-RELEASE_SCAN: Final = 10
-MAX_FILES: Final = 10
-_REMEMBERED: Final = 512
 _MIB: Final = 1024 * 1024
 
 
@@ -36,15 +30,16 @@ class GitHubRepository:
 
     source = "GitHub"
 
-    def __init__(self, settings: GitHubSettings, path_templates: Sequence[str]) -> None:
+    def __init__(self, settings: GitHubSettings, layout: Layout) -> None:
         self._settings = settings
-        self._path_templates = path_templates
+        self._layout = layout
         self._line = GitHubLine(settings)
         self._freshness = Freshness()
         self._refreshing = asyncio.Lock()
-        self._etag = ""
-        self._said: OrderedDict[Hashable, Any] = OrderedDict()
-        self._web_url = f"{_web_host(settings.base_url)}/{settings.repository}"
+        self._contents = archive.Contents({}, {})
+        self._seen = ("", "")
+        web_url = f"{_web_host(settings.base_url)}/{settings.repository}"
+        self._history = GitHubHistory(self._line, settings.repository, web_url)
         self.refresh_every = settings.refresh_every
 
     async def refresh(self) -> None:
@@ -55,7 +50,9 @@ class GitHubRepository:
                 if sha == self._freshness.sha:
                     built = self._freshness.snapshot().index
                 else:
-                    built = await self._read_archive(sha)
+                    contents = await self._read_archive(sha)
+                    built = await asyncio.to_thread(index.build, contents.files(), self._layout)
+                    self._contents = contents
                 self._freshness.succeeded(sha, built, datetime.now(UTC))
             except LookupFailed as failure:
                 self._freshness.failed(str(failure))
@@ -65,120 +62,48 @@ class GitHubRepository:
         """The commit the branch points to; the validator of the last answer makes an unchanged one a 304."""
         reference = quote(self._settings.branch or "HEAD", safe="")
         headers = {"Accept": "application/vnd.github.sha"}
-        if self._etag and self._freshness.sha:
-            headers["If-None-Match"] = self._etag
+        validator, seen = self._seen
+        if validator:
+            headers["If-None-Match"] = validator
         status, answered, body = client.requester.requestJson(
             "GET", f"/repos/{self._settings.repository}/commits/{reference}", headers=headers
         )
-        if status == 304 and self._freshness.sha:
-            return self._freshness.sha
+        if status == 304 and seen:
+            return seen
         if status != 200:
-            raise client.requester.createException(status, answered, {})
-        self._etag = str(answered.get("etag", ""))
-        return _sha(body)
+            raise client.requester.createException(status, answered, _object(body))
+        sha = _sha(body)
+        self._seen = (str(answered.get("etag", "")), sha)
+        return sha
 
-    async def _read_archive(self, sha: str) -> index.Index:
-        link = await self._line.call(lambda client: self._repository(client).get_archive_link("tarball", sha))
+    async def _read_archive(self, sha: str) -> archive.Contents:
+        """Reads only what is new since the last one."""
+        repository, allowed = self._settings.repository, self._settings.archive_timeout.total_seconds()
+        link = await self._line.call(lambda client: client.get_repo(repository).get_archive_link("tarball", sha))
         try:
-            async with asyncio.timeout(self._settings.archive_timeout.total_seconds()):
+            async with asyncio.timeout(allowed):
                 with tempfile.TemporaryFile() as file:
                     await _download(link, file, self._settings.max_archive_mib * _MIB)
-                    files = await asyncio.to_thread(archive.parsed_files, file)
+                    return await asyncio.to_thread(archive.read, file, self._contents.parsed)
         except TimeoutError as failure:
-            raise LookupFailed(
-                f"archive timed out after {self._settings.archive_timeout.total_seconds():g} s"
-            ) from failure
-        return index.build(files, self._path_templates)
+            raise LookupFailed(f"the archive timed out after {allowed:g} s") from failure
 
     def snapshot(self) -> Snapshot:
         return self._freshness.snapshot()
 
     async def changes(self, path: str, limit: int) -> tuple[Change, ...]:
-        found = await self._commits(path, limit, None)
-        return tuple(
-            [await self._remember(("change", path, commit.sha), self._policy_change, commit, path) for commit in found]
-        )
+        return await self._history.changes(self._at(), path, limit)
 
-    async def releases(self, directory: str, limit: int, since_at: datetime) -> tuple[Change, ...]:
-        releases: list[Change] = []
-        for commit in await self._commits(directory, RELEASE_SCAN, since_at):
-            found = await self._remember(("release", directory, commit.sha), self._release, commit, directory)
-            releases += [found] if found.what else []
-            if len(releases) == limit:
-                break
-        return tuple(releases)
+    async def histories(self, paths: Sequence[str], limit: int) -> Mapping[str, tuple[Change, ...]]:
+        """One after the other: GitHub answers for one path at a time."""
+        return {path: await self.changes(path, limit) for path in paths}
 
-    async def _commits(self, path: str, limit: int, since_at: datetime | None) -> list["GitHubCommit"]:
-        """One bounded page of commits, newest first, up to the commit of the snapshot."""
-        sha = self.snapshot().sha
+    async def releases(self, directory: str, limit: int, since_at: datetime) -> Releases:
+        return await self._history.releases(self._at(), directory, limit, since_at)
 
-        def ask(client: "Github") -> list["GitHubCommit"]:
-            since = {"since": since_at} if since_at else {}
-            return list(islice(self._repository(client).get_commits(sha=sha, path=path, **since), limit))
-
-        return await self._line.call(ask)
-
-    async def _policy_change(self, commit: "GitHubCommit", path: str) -> Change:
-        parent = commit.parents[0].sha if commit.parents else None
-        paths = (
-            [path] if history.is_yaml(path) else [file.path for file in await self._patches(commit, path)][:MAX_FILES]
-        )
-        files = [
-            history.FileVersions(each, await self._text(each, parent), await self._text(each, commit.sha))
-            for each in paths
-        ]
-        return await self._change(commit, history.policy_changes(files))
-
-    async def _release(self, commit: "GitHubCommit", directory: str) -> Change:
-        what = history.version_changes(await self._patches(commit, directory))
-        return await self._change(commit, what) if what else history.change(_commit(commit), what, None, "")
-
-    async def _patches(self, commit: "GitHubCommit", directory: str) -> list[history.FilePatch]:
-        """The YAML files below a directory that a commit touched; GitHub leaves the patch of a huge file out."""
-
-        def ask(_client: "Github") -> list[history.FilePatch]:
-            inside = (file for file in commit.files if file.filename.startswith(f"{directory}/"))
-            return [
-                history.FilePatch(file.filename, file.patch or "") for file in inside if history.is_yaml(file.filename)
-            ]
-
-        return await self._line.call(ask)
-
-    async def _text(self, path: str, sha: str | None) -> str | None:
-        """A file at a commit, None where it does not exist there."""
-        if sha is None:
-            return None
-
-        def ask(client: "Github") -> str | None:
-            found = self._repository(client).get_contents(path, ref=sha)
-            if isinstance(found, list) or found.encoding != "base64":
-                return None
-            content: bytes = found.decoded_content
-            return content.decode(errors="replace")
-
-        try:
-            return await self._line.call(ask)
-        except NotFound:
-            return None
-
-    async def _change(self, commit: "GitHubCommit", what: tuple[str, ...]) -> Change:
-        read = _commit(commit)
-        number = history.pull_request(read.subject)
-        if number is None:
-            number = await self._line.call(lambda _client: next((pull.number for pull in commit.get_pulls()), None))
-        return history.change(read, what, number, self._web_url)
-
-    async def _remember(self, key: Hashable, ask: Callable[..., Any], *arguments: object) -> Change:
-        if key not in self._said:
-            self._said[key] = await ask(*arguments)
-            if len(self._said) > _REMEMBERED:
-                self._said.popitem(last=False)
-        self._said.move_to_end(key)
-        change: Change = self._said[key]
-        return change
-
-    def _repository(self, client: "Github") -> Any:
-        return client.get_repo(self._settings.repository)
+    def _at(self) -> At:
+        snapshot = self.snapshot()
+        return At(snapshot.sha, self._contents.blob_of, {placed.file for placed in snapshot.index.policies})
 
     async def check(self) -> str:
         await self.refresh()
@@ -205,15 +130,13 @@ async def _download(link: str, file: IO[bytes], limit: int) -> None:
     file.seek(0)
 
 
-def _commit(commit: "GitHubCommit") -> history.Commit:
-    inner = commit.commit
-    return history.Commit(
-        sha=commit.sha,
-        at=inner.committer.date.astimezone(UTC),
-        author=inner.author.name or "",
-        email=inner.author.email or "",
-        subject=(inner.message or "").partition("\n")[0],
-    )
+def _object(body: str) -> dict[str, Any]:
+    """What an error says, where it is JSON."""
+    try:
+        said = json.loads(body)
+    except ValueError:
+        return {}
+    return said if isinstance(said, dict) else {}
 
 
 def _sha(body: str) -> str:

@@ -72,7 +72,8 @@ class GitHubLine:
             raise LookupFailed(f"rate limited until {self._limited_until:%H:%M} UTC")
 
     def _failed(self, failure: "GithubException") -> LookupFailed:
-        until = limited_until(failure.status, failure.headers or {}, datetime.now(UTC))
+        said = failure.data.get("message") if isinstance(failure.data, dict) else ""
+        until = limited_until(failure.status, failure.headers or {}, datetime.now(UTC), str(said))
         if until is not None:
             self._limited_until = until
             return LookupFailed(f"rate limited until {until:%H:%M} UTC")
@@ -91,10 +92,10 @@ class NotFound(LookupFailed):
     """GitHub answered 404."""
 
 
-def limited_until(status: int, headers: dict[str, str], now: datetime) -> datetime | None:
+def limited_until(status: int, headers: dict[str, str], now: datetime, message: str = "") -> datetime | None:
     """When a rate-limited answer lets us ask again; None for an answer that is not about a limit. Pure.
 
-    GitHub says `retry-after` seconds, or an epoch in `x-ratelimit-reset` with nothing remaining; a 429 that says
+    GitHub says `retry-after` seconds, or an epoch in `x-ratelimit-reset` with nothing remaining; a limit that says
     neither counts as a minute, as GitHub's documentation asks.
     """
     if status not in (403, 429):
@@ -104,7 +105,7 @@ def limited_until(status: int, headers: dict[str, str], now: datetime) -> dateti
         return now + timedelta(seconds=min(int(after), 86_400))
     if headers.get("x-ratelimit-remaining") == "0" and reset.isdecimal():
         return min(datetime.fromtimestamp(min(int(reset), 2**32), UTC), now + timedelta(days=1))
-    return now + timedelta(minutes=1) if status == 429 else None
+    return now + timedelta(minutes=1) if status == 429 or "rate limit" in message.lower() else None
 
 
 def _client(settings: GitHubSettings) -> "Github":

@@ -1,6 +1,6 @@
-"""What a commit says: who made it, for which pull request, and which versions it bumps. Pure.
+"""What a commit says: who made it, for which pull request, and what it did to its files. Pure.
 
-Author, subject and versions are whatever the committer wrote, cut to one line of bounded length, not escaped.
+Author and subject are whatever the committer wrote, cut to one line of bounded length, not escaped.
 """
 
 import re
@@ -10,6 +10,7 @@ from datetime import datetime
 from typing import Final
 
 from tocsin.findings import Change
+from tocsin.gitops import versions
 from tocsin.policy import diff
 
 MAX_WHAT: Final = 12
@@ -20,21 +21,18 @@ _BOT: Final = re.compile(
     r"\[bot\]$|^(?:renovate|dependabot|flux|fluxcd|github-actions|argocd-image-updater|pre-commit-ci)(?:[ -]?bot)?$",
     re.IGNORECASE,
 )
-_VERSION_LINE: Final = re.compile(
-    r"""^[+-]\s*(?:-\s+)?["']?(?P<key>tag|version|image|newTag|targetRevision|appVersion)["']?\s*:\s*"""
-    r"""["']?(?P<value>[^\s"'#]{1,300})"""
-)
 
 
 @dataclass(frozen=True, slots=True)
 class Commit:
-    """One commit as a history adapter reads it. `at` is the committer's date."""
+    """One commit as a history adapter reads it. `at` is the committer's date, `parents` are ids."""
 
     sha: str
     at: datetime
     author: str
     email: str
     subject: str
+    parents: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,14 +42,6 @@ class FileVersions:
     path: str
     before: str | None
     after: str | None
-
-
-@dataclass(frozen=True, slots=True)
-class FilePatch:
-    """The unified diff of one file in a commit, with or without context lines."""
-
-    path: str
-    patch: str
 
 
 def pull_request(subject: str) -> int | None:
@@ -70,36 +60,21 @@ def is_yaml(path: str) -> bool:
     return path.endswith((".yaml", ".yml"))
 
 
-def policy_changes(files: Iterable[FileVersions]) -> tuple[str, ...]:
-    """The rule-level changes of all policy files of one commit, at most MAX_WHAT."""
-    return _bounded([said for file in files for said in diff.summary(file.before, file.after)])
+def rule_changes(files: Iterable[FileVersions]) -> list[str]:
+    """The rule-level changes of all policy files of one commit."""
+    return [said for file in files for said in diff.summary(file.before, file.after)]
 
 
-def version_changes(files: Iterable[FilePatch]) -> tuple[str, ...]:
-    """The image tags and chart versions that a commit replaced, as "7.4.1 -> 7.5.0"."""
-    said = []
-    for file in files:
-        removed: list[tuple[str, str]] = []
-        for line in file.patch.splitlines():
-            found = _VERSION_LINE.match(line)
-            if not found:
-                continue
-            key, version = found["key"], _version(found["key"], found["value"])
-            if line.startswith("-"):
-                removed.append((key, version))
-            elif old := next((pair for pair in removed if pair[0] == key), None):
-                removed.remove(old)
-                said.append(f"{old[1]} -> {version}" if old[1] != version else f"{version} (new digest)")
-    return _bounded(said)
+def what_changed(files: Sequence[FileVersions]) -> tuple[str, ...]:
+    """What one commit did to its files: the rules of policies first, then versions; nothing for any other change."""
+    patches = (
+        versions.patch(file.before, file.after) for file in files if file.before is not None and file.after is not None
+    )
+    return bounded(rule_changes(files) + versions.replaced(patches))
 
 
-def _version(key: str, value: str) -> str:
-    value = value.partition("@")[0]
-    name, colon, tag = value.rpartition(":")
-    return tag if key == "image" and colon and "/" not in tag and name else value
-
-
-def _bounded(said: Sequence[str]) -> tuple[str, ...]:
+def bounded(said: Sequence[str]) -> tuple[str, ...]:
+    """At most MAX_WHAT different sentences, none of them long."""
     unique = [text if len(text) <= _MAX_CHARS else f"{text[: _MAX_CHARS - 1]}…" for text in dict.fromkeys(said)]
     cut = [f"and {len(unique) - MAX_WHAT} more"] if len(unique) > MAX_WHAT else []
     return tuple(unique[:MAX_WHAT] + cut)

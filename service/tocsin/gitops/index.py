@@ -1,85 +1,235 @@
-"""The policies that one commit declares, each with the file and the namespace it belongs to. Pure.
+"""What one commit declares: policies, workloads and namespaces, each with its place and whether it is deployed. Pure.
 
-The namespace of a policy is its own `metadata.namespace`, else what a path template says. A policy whose namespace
-cannot be told selects nothing here: naming the wrong policy is worse than naming none.
+The namespace of an object, best source first: what Flux or an outer kustomization forces upon it, its own
+`metadata.namespace`, a default (NamespaceTransformer, Argo CD's destination), a path template. One that cannot be
+told is in no namespace: naming the wrong policy is worse than naming none.
 """
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from pathlib import PurePosixPath
-from typing import Final
+from collections import defaultdict
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import TypeVar
 
-from tocsin.gitops.template import place
-from tocsin.policy.document import Parsed, Policy, Rule
-from tocsin.policy.selector import Fit, selecting_rules
+from tocsin.gitops import substitute, template
+from tocsin.gitops.manifests import File
+from tocsin.gitops.places import Occupant, Place, Places
+from tocsin.gitops.tree import Applied, walk
+from tocsin.gitops.workloads import Workload
+from tocsin.policy.document import Policy
 
-_WITHIN_COMPONENT: Final = frozenset({"app", "policy", "policies", "networkpolicy", "network-policy", "netpol"})
-_MAX_POLICY_FILES: Final = 6
+Labels = tuple[tuple[str, str], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Layout:
+    """How to read a repository: directories that are applied (found where there are none), and path templates."""
+
+    roots: tuple[str, ...] = ()
+    path_templates: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
 class PlacedPolicy:
-    """A policy with its file. `namespace` is empty for a clusterwide policy, None where it cannot be told."""
+    """A policy with its file. `namespace` is empty for a clusterwide policy, None where it cannot be told.
+
+    `directory` is that of the app it belongs to, None where several share one. `deployed` is False where no root
+    reaches it.
+    """
 
     policy: Policy
     file: str
     namespace: str | None
+    directory: str | None = None
+    deployed: bool = True
 
 
 @dataclass(frozen=True, slots=True)
-class Selected:
-    """A policy that selects a workload, with the rules that do, and how surely."""
+class PlacedWorkload:
+    """A workload with its file, its app and the path (`component`) whose commits are about it.
 
-    placed: PlacedPolicy
-    fit: Fit
-    rules: tuple[Rule, ...]
+    `comments` are those beside labels of its pods, by key.
+    """
+
+    workload: Workload
+    file: str
+    namespace: str | None
+    app: str
+    component: str
+    directory: str | None = None
+    deployed: bool = True
+    comments: Labels = ()
 
 
 @dataclass(frozen=True, slots=True)
 class Index:
-    """Everything found at one commit. `problems` are sentences that begin with the file's path."""
+    """Everything found at one commit. `problems` are sentences that begin with a file's path.
+
+    `mentions` counts the files in which a word occurs as plain text. `namespaces` are the labels of Namespace objects.
+    """
 
     policies: tuple[PlacedPolicy, ...] = ()
+    workloads: tuple[PlacedWorkload, ...] = ()
+    namespaces: Mapping[str, Labels] = field(default_factory=dict)
+    mentions: Mapping[str, int] = field(default_factory=dict)
     problems: tuple[str, ...] = ()
+    _policies_of: Mapping[str, Sequence[PlacedPolicy]] = field(default_factory=dict, repr=False)
+    _workloads_of: Mapping[str, Sequence[PlacedWorkload]] = field(default_factory=dict, repr=False)
 
     @property
     def unplaced(self) -> int:
         """How many policies have no namespace that could be told."""
         return sum(placed.namespace is None for placed in self.policies)
 
-    def selecting(self, namespace: str, workload: str) -> tuple[Selected, ...]:
-        """The policies that select the workload, the surest first, then by file and name."""
-        found = []
-        for placed in self.policies:
-            if placed.policy.clusterwide or placed.namespace == namespace:
-                fit, rules = selecting_rules(placed.policy, namespace, workload)
-                if fit is not Fit.NONE:
-                    found.append(Selected(placed, fit, rules))
-        return tuple(sorted(found, key=lambda one: (-one.fit, one.placed.file, one.placed.policy.name)))
+    def policies_in(self, namespace: str) -> Iterator[PlacedPolicy]:
+        """The policies that may select pods of a namespace: its own and the clusterwide ones."""
+        yield from self._policies_of.get(namespace, ())
+        yield from self._policies_of.get("", ())
 
-    def component_directory(self, file: str) -> str | None:
-        """The directory that holds the component a policy file belongs to, None where it cannot be told.
-
-        It is the directory of the file, or its parent where that directory is called `app`, `policy` and the like. A
-        directory that holds policies of many components, or the top of the repository, is no component.
-        """
-        directory = PurePosixPath(file).parent
-        if directory.name in _WITHIN_COMPONENT:
-            directory = directory.parent
-        inside = {placed.file for placed in self.policies if PurePosixPath(placed.file).is_relative_to(directory)}
-        return str(directory) if directory.name and len(inside) <= _MAX_POLICY_FILES else None
+    def workloads_in(self, namespace: str) -> Sequence[PlacedWorkload]:
+        """The workloads declared in a namespace."""
+        return self._workloads_of.get(namespace, ())
 
 
-def build(files: Mapping[str, Parsed], path_templates: Sequence[str]) -> Index:
-    """Joins the parsed files of one commit, in path order."""
-    policies = tuple(
-        PlacedPolicy(policy, file, _namespace(policy, file, path_templates))
-        for file in sorted(files)
-        for policy in files[file].policies
+_P = TypeVar("_P", PlacedPolicy, PlacedWorkload)
+
+
+def build(files: Mapping[str, File], layout: Layout) -> Index:
+    """Joins the files of one commit, in path order."""
+    found = walk(files, layout.roots)
+    placing = _Placing(found.applied, layout)
+    policies = _once(each for applied in found.applied for each in placing.policies(applied))
+    workloads = _once(each for applied in found.applied for each in placing.workloads(applied))
+    problems = [
+        f"{path}: {problem}" for path in sorted(files) if not found.in_chart(path) for problem in files[path].problems
+    ]
+    return Index(
+        policies=policies,
+        workloads=workloads,
+        namespaces=_namespaces(found.applied),
+        mentions=_mentions(files),
+        problems=tuple(dict.fromkeys([*problems, *sorted(found.problems)])),
+        _policies_of=_by_namespace(policies),
+        _workloads_of=_by_namespace(workloads),
     )
-    problems = tuple(f"{file}: {problem}" for file in sorted(files) for problem in files[file].problems)
-    return Index(policies, problems)
 
 
-def _namespace(policy: Policy, file: str, path_templates: Sequence[str]) -> str | None:
-    return "" if policy.clusterwide else policy.namespace or place(file, path_templates).namespace
+class _Placing:
+    """Names the app of everything that is applied."""
+
+    def __init__(self, applied: Sequence[Applied], layout: Layout) -> None:
+        self._layout = layout
+        self._shared = _shared(applied)
+        self._places = Places(
+            (
+                Occupant(self._base(each), self._namespace(each, one.namespace, one), own_name(one))
+                for each in applied
+                for one in each.workloads
+            ),
+            layout.path_templates,
+        )
+
+    def policies(self, applied: Applied) -> Iterator[PlacedPolicy]:
+        base = self._base(applied)
+        for policy in applied.content.policies:
+            namespace = "" if policy.clusterwide else self._namespace(applied, policy.written_namespace)
+            place = self._places.place(base, namespace, None)
+            name = f"{applied.context.prefix}{policy.name}{applied.context.suffix}"
+            renamed = policy if name == policy.name else replace(policy, name=name)
+            yield PlacedPolicy(renamed, applied.path, namespace, place.directory, applied.context.deployed)
+
+    def workloads(self, applied: Applied) -> Iterator[PlacedWorkload]:
+        base, context = self._base(applied), applied.context
+        for one in applied.workloads:
+            namespace = self._namespace(applied, one.namespace, one)
+            place: Place = self._places.place(base, namespace, own_name(one))
+            labels = tuple(sorted({**dict(context.labels)}.items()))
+            named = replace(
+                one,
+                name=f"{context.prefix}{one.name}{context.suffix}",
+                labels=one.labels if one.release else tuple(sorted({*one.labels, *labels})),
+            )
+            component = self._places.component(base, place, applied.path)
+            keys = {key for key, _ in named.labels}
+            yield PlacedWorkload(
+                named,
+                applied.path,
+                namespace,
+                place.app or named.name,
+                component,
+                place.directory,
+                context.deployed,
+                tuple((key, said) for key, said in applied.content.label_comments if key in keys),
+            )
+
+    def _base(self, applied: Applied) -> str:
+        """What several places take in belongs to each of them, not to the directory it lies in."""
+        context = applied.context
+        if context.borrowed:
+            return context.base
+        directory = applied.path.rpartition("/")[0]
+        return context.outer or directory if applied.path in self._shared else directory
+
+    def _namespace(self, applied: Applied, own: str | None, workload: Workload | None = None) -> str | None:
+        context = applied.context
+        told = [context.namespace, own, context.default_namespace, context.last_namespace]
+        if workload is not None and workload.pins_namespace:
+            told = [own]
+        namespace = next((each for each in told if each), None)
+        if namespace is None:
+            return template.place(applied.path, self._layout.path_templates).namespace
+        return None if substitute.unresolved(namespace) or "{" in namespace else namespace
+
+
+def own_name(workload: Workload) -> str:
+    """The name of a workload without its parts: the release's, or what a usual label says, or its own."""
+    labels = dict(workload.labels)
+    named = (labels.get(key) for key in ("app.kubernetes.io/instance", "app.kubernetes.io/name", "app", "k8s-app"))
+    return workload.release or next(filter(None, named), None) or workload.name
+
+
+def _shared(applied: Sequence[Applied]) -> frozenset[str]:
+    """Files that several places take in, and all of them from elsewhere."""
+    outers: defaultdict[str, set[str | None]] = defaultdict(set)
+    for each in applied:
+        outers[each.path].add(each.context.outer)
+    return frozenset(path for path, places in outers.items() if len(places) > 1 and None not in places)
+
+
+def _once(placed: Iterator[_P]) -> tuple[_P, ...]:
+    """Each thing once, as deployed where any of its places is, in the order of the files.
+
+    What has a namespace in one place is not also without one in another.
+    """
+    found: dict[_P, bool] = {}
+    for each in placed:
+        key = replace(each, deployed=True)
+        found[key] = found.get(key, False) or each.deployed
+    named = {(each.file, _name(each)) for each in found if each.namespace is not None}
+    kept = [
+        pair for pair in found.items() if pair[0].namespace is not None or (pair[0].file, _name(pair[0])) not in named
+    ]
+    ordered = sorted(kept, key=lambda pair: (pair[0].file, _name(pair[0]), pair[0].namespace or ""))
+    return tuple(replace(key, deployed=deployed) for key, deployed in ordered)
+
+
+def _name(placed: PlacedPolicy | PlacedWorkload) -> tuple[str, str]:
+    if isinstance(placed, PlacedPolicy):
+        return placed.policy.kind, placed.policy.name
+    return placed.workload.kind, placed.workload.name
+
+
+def _by_namespace(placed: Sequence[_P]) -> Mapping[str, Sequence[_P]]:
+    found: defaultdict[str, list[_P]] = defaultdict(list)
+    for each in placed:
+        if each.namespace is not None:
+            found[each.namespace].append(each)
+    return dict(found)
+
+
+def _namespaces(applied: Sequence[Applied]) -> Mapping[str, Labels]:
+    return {each.context.namespace or name: labels for each in applied for name, labels in each.content.namespaces}
+
+
+def _mentions(files: Mapping[str, File]) -> Mapping[str, int]:
+    words = sorted({word for file in files.values() for word in file.mentions})
+    return {word: sum(word in file.mentions for file in files.values()) for word in words}

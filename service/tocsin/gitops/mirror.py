@@ -8,9 +8,13 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final
 
+import structlog
+
 from tocsin.errors import LookupFailed
 from tocsin.gitops.git_command import Git
 from tocsin.gitops.settings import GitSettings
+
+log = structlog.get_logger()
 
 BRANCH: Final = "refs/heads/mirrored"
 _FETCHED: Final = "fetched"
@@ -40,26 +44,36 @@ class Mirror:
             await asyncio.to_thread(self._sweep)
             await git.run("init", "--quiet", "--bare", "--template=")
             await git.run("symbolic-ref", "HEAD", BRANCH)
-            await self._fetch_into(git)
+            await self._fetch_into(git, *([f"--depth={self._settings.depth}"] if self._settings.depth else []))
             await asyncio.to_thread(_replace, fresh, self._place)
         except OSError as failure:
             raise LookupFailed(f"cannot write {self._place.parent}: {failure.strerror}") from failure
         finally:
             await asyncio.to_thread(shutil.rmtree, fresh, ignore_errors=True)
 
-    async def _fetch_into(self, git: Git) -> None:
+    async def _fetch_into(self, git: Git, *options: str) -> None:
         branch = f"refs/heads/{self._settings.branch}" if self._settings.branch else "HEAD"
+        options += (f"--filter={self._settings.filter}",) if self._settings.filter else ()
         await git.run(
-            *("fetch", "--quiet", "--no-tags", "--no-write-fetch-head", "--force", "origin", f"+{branch}:{BRANCH}"),
+            *("fetch", "--quiet", "--no-tags", "--no-write-fetch-head", "--no-auto-maintenance", "--force"),
+            *(*options, "origin", f"+{branch}:{BRANCH}"),
             within=self._settings.fetch_timeout,
         )
         await asyncio.to_thread((git.directory / _FETCHED).touch)
 
-    async def speed_up(self) -> None:
-        """Writes the commit graph with changed paths, which makes the history of a path fast."""
-        await self.git.run(
-            "commit-graph", "write", "--reachable", "--changed-paths", within=self._settings.fetch_timeout
-        )
+    async def tidy(self) -> None:
+        """Adds what is new to the commit graph, whose changed paths make the history of a path fast; packs at times.
+
+        Git keeps no commit graph of a shallow repository. A failure is logged: the mirror answers without it, slower.
+        """
+        within = self._settings.fetch_timeout
+        try:
+            await self.git.run(
+                *("commit-graph", "write", "--reachable", "--changed-paths", "--split", "--no-progress"), within=within
+            )
+            await self.git.run("gc", "--auto", "--quiet", within=within)
+        except LookupFailed as failure:
+            log.warning("gitops_mirror_untidy", reason=str(failure))
 
     def exists(self) -> bool:
         """Whether there is a mirror, sound or not."""

@@ -1,14 +1,15 @@
 """What both history adapters do, and how they are kept fresh."""
 
 import asyncio
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Protocol
 
 import structlog
 
 from tocsin.errors import LookupFailed
-from tocsin.findings import Change
+from tocsin.findings import Change, Releases
 from tocsin.gitops.index import Index
 
 log = structlog.get_logger()
@@ -19,12 +20,14 @@ class Snapshot:
     """The policies at `sha`. `refreshed_at` is when the repository was last known to stand there.
 
     `failure` says why the latest refresh failed, empty where it did not; the data is then as old as `refreshed_at`.
+    `cut_at` is where a shallow history ends, None for a whole one: older changes exist and are not known.
     """
 
     sha: str
     index: Index
     refreshed_at: datetime
     failure: str = ""
+    cut_at: datetime | None = None
 
     def stale_for(self, now: datetime) -> timedelta | None:
         """How old the data is, None while it is fresh."""
@@ -54,11 +57,22 @@ class Repository(Protocol):
         ...
 
     async def changes(self, path: str, limit: int) -> tuple[Change, ...]:
-        """The newest commits that touched a file or directory; `what` holds the rule-level changes of policies."""
+        """The newest commits that touched a file or directory.
+
+        `what` holds the rule-level changes of policies and the versions replaced, nothing for any other change. A
+        commit that only happens to be the oldest one fetched (`Snapshot.cut_at`) is left out.
+        """
         ...
 
-    async def releases(self, directory: str, limit: int, since_at: datetime) -> tuple[Change, ...]:
-        """The newest commits in a directory that replaced an image tag or a chart version; `what` says which."""
+    async def histories(self, paths: Sequence[str], limit: int) -> Mapping[str, tuple[Change, ...]]:
+        """What `changes` says for each of many paths; for a command line, not for an alert."""
+        ...
+
+    async def releases(self, directory: str, limit: int, since_at: datetime) -> Releases:
+        """The commits in a directory (or file) that replaced an image or a chart version; `what` says which.
+
+        Asked for the time from `since_at` until the commit of the snapshot; at most `limit` of them are told.
+        """
         ...
 
     async def check(self) -> str:
@@ -85,8 +99,8 @@ class Freshness:
         self._snapshot: Snapshot | None = None
         self._failure = ""
 
-    def succeeded(self, sha: str, index: Index, at: datetime) -> None:
-        self._snapshot = Snapshot(sha, index, at)
+    def succeeded(self, sha: str, index: Index, at: datetime, cut_at: datetime | None = None) -> None:
+        self._snapshot = Snapshot(sha, index, at, cut_at=cut_at)
         self._failure = ""
 
     def failed(self, reason: str) -> None:
@@ -101,8 +115,7 @@ class Freshness:
         """Raises LookupFailed until a first refresh has succeeded."""
         if self._snapshot is None:
             raise LookupFailed(self._failure or "first fetch still under way")
-        known = self._snapshot
-        return Snapshot(known.sha, known.index, known.refreshed_at, self._failure)
+        return replace(self._snapshot, failure=self._failure)
 
     def sentence(self, source: str, now: datetime) -> str:
         """The state for an operator, for example "git: 163 policies at 1a2b3c4, fetched 2 min ago"."""
@@ -110,6 +123,7 @@ class Freshness:
         minutes = int((now - snapshot.refreshed_at).total_seconds() // 60)
         extra = [f"{snapshot.index.unplaced} without a namespace"] if snapshot.index.unplaced else []
         extra += [f"{len(snapshot.index.problems)} problems"] if snapshot.index.problems else []
+        extra += [f"no history before {snapshot.cut_at:%d %B %Y}"] if snapshot.cut_at else []
         noted = f" ({', '.join(extra)})" if extra else ""
         age = f"fetched {minutes} min ago" if minutes else "fetched just now"
         return f"{source}: {len(snapshot.index.policies)} policies{noted} at {snapshot.sha[:7]}, {age}"

@@ -7,6 +7,8 @@ from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, Field, SecretStr, model_validator
 
+from tocsin.gitops.flux import directory
+from tocsin.gitops.index import Layout
 from tocsin.gitops.template import compiled
 from tocsin.section import Duration, Section
 
@@ -17,6 +19,7 @@ def _usable_template(value: str) -> str:
 
 
 PathTemplate = Annotated[str, AfterValidator(_usable_template)]
+Directory = Annotated[str, AfterValidator(directory)]
 
 
 class GitSettings(Section):
@@ -40,6 +43,19 @@ class GitSettings(Section):
         default=None,
         description="Directory of the bare mirror of `url`; 50 to 500 MiB for a usual repository. It may be lost: it "
         "is cloned again. Default: `gitops` beside the database.",
+    )
+    depth: int | None = Field(
+        default=None,
+        ge=1,
+        description="How many commits the clone of `url` reaches back; later commits are added. What is older is not "
+        "known; `tocsin check` says where it ends. Holds from the next clone. Default: all.",
+    )
+    filter: str | None = Field(
+        default=None,
+        pattern=r"^blob:(none|limit=\d{1,9}[kmg]?)$",
+        description="Leave old files out of the clone of `url`, as in `git clone --filter`: `blob:none`, or "
+        "`blob:limit=1m` for those of 1 MiB and more. What an alert then needs of them is fetched inside the alert, in "
+        "one request: slower, and a gap when the remote does not answer. Default: none.",
     )
     username: str = Field(
         default="x-access-token",
@@ -83,6 +99,8 @@ class GitSettings(Section):
             raise ValueError("set exactly one of path and url")
         if self.url is not None:
             _check_url(self.url)
+        if self.url is None and (self.depth is not None or self.filter is not None):
+            raise ValueError("depth and filter are about the clone of a url")
         if self.token is not None and not (self.url or "").startswith(("https://", "http://")):
             raise ValueError("a token needs an https:// url")
         if self.branch is not None and (self.branch.startswith("-") or ".." in self.branch):
@@ -151,12 +169,23 @@ class GitOpsSettings(Section):
     github: GitHubSettings | None = Field(
         default=None, description="Read the repository through GitHub's API; needs no clone. Default: none."
     )
+    roots: tuple[Directory, ...] = Field(
+        default=(),
+        description="Directories that are applied to the cluster, for example `kubernetes/flux/cluster`; what none of "
+        "them reaches is marked as not deployed. Default: found, from FluxInstances, from the Flux Kustomizations that "
+        "take in others, and from Argo CD's Applications; set it where one repository serves several clusters.",
+    )
     path_templates: tuple[PathTemplate, ...] = Field(
         default=("kubernetes/apps/{namespace}/{app}/**",),
         description="Where the namespace of a policy is read from when it names none itself: `{namespace}` and `{app}` "
         "are one folder each, `*` is part of a name, `**` any folders; the first that matches the whole path counts. "
         "Default: the layout most Flux repositories have.",
     )
+
+    @property
+    def layout(self) -> Layout:
+        """How to read the repository."""
+        return Layout(self.roots, self.path_templates)
 
     @model_validator(mode="after")
     def _one_adapter(self) -> Self:

@@ -1,1 +1,1 @@
-"""CiliumNetworkPolicy: read it, match it against a workload and a destination, say what changed. Pure."""
+"""Network policies: read them, match them against a workload and a destination, say what they prove. Pure."""

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from typing import Final
 
 from tocsin.policy import wording
-from tocsin.policy.document import Policy, Rule
+from tocsin.policy.document import EGRESS_ANNOTATION, Policy, Rule
 from tocsin.policy.parse import parse
 
 CREATED: Final = "created"
@@ -43,6 +43,12 @@ def what_changed(before: Policy | None, after: Policy | None) -> tuple[str, ...]
         return ()
     had, has = _statements(before), _statements(after)
     said = [f"+ {text}" for text in has if text not in had] + [f"- {text}" for text in had if text not in has]
+    was, now = (any(rule.default_deny for rule in policy.rules) for policy in (before, after))
+    if was != now:
+        said.append(f"default deny {'on' if now else 'off'}")
+    if before.annotations != after.annotations:
+        words = dict(after.annotations)
+        said.append(f"{EGRESS_ANNOTATION}: {words[EGRESS_ANNOTATION]}" if words else f"{EGRESS_ANNOTATION} removed")
     if [rule.selector for rule in before.rules] != [rule.selector for rule in after.rules]:
         said.append("selector changed")
     if before.namespace != after.namespace:

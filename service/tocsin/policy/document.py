@@ -1,13 +1,18 @@
-"""A Cilium network policy as frozen values, reduced to what decides about egress.
+"""A network policy as frozen values, reduced to what decides about egress.
 
-Words are Cilium's (pkg/policy/api of 1.19). Names and label values are as written in the repository.
+Words are Cilium's (pkg/policy/api of 1.19); a Kubernetes NetworkPolicy is put into the same shape. Names, label values
+and Flux variables are as written in the repository. `comments` never make two values differ.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
+from typing import Final
 
-POLICY = "CiliumNetworkPolicy"
-CLUSTERWIDE = "CiliumClusterwideNetworkPolicy"
+POLICY: Final = "CiliumNetworkPolicy"
+CLUSTERWIDE: Final = "CiliumClusterwideNetworkPolicy"
+KUBERNETES: Final = "NetworkPolicy"
+EGRESS_ANNOTATION: Final = "tocsin.dev/egress"
+"""What the operator says of the egress of every workload that the policy selects."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +53,7 @@ class Peer:
     value: str = ""
     exact: bool = False
     excepts: tuple[str, ...] = ()
+    comments: tuple[str, ...] = field(default=(), compare=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,33 +73,46 @@ class Port:
 
 @dataclass(frozen=True, slots=True)
 class Egress:
-    """One entry of `egress` or `egressDeny`: any of the peers, on any of the ports; no ports means all of them."""
+    """One entry of `egress` or `egressDeny`: any of the peers, on any of the ports; no ports means all of them.
+
+    `comments` are those above and inside the entry, the ones of its peers included.
+    """
 
     peers: tuple[Peer, ...]
     ports: tuple[Port, ...] = ()
+    comments: tuple[str, ...] = field(default=(), compare=False)
 
 
 @dataclass(frozen=True, slots=True)
 class Rule:
     """`spec`, or one entry of `specs`. `selector` is None for a node selector, which selects no pod.
 
-    `rest` is the canonical text of everything that is not kept here (ingress, labels, description).
+    `rest` is the canonical text of everything that is not kept here (ingress, labels, description). `default_deny`
+    says that whatever is not allowed is denied from then on; a pod is in default deny if one of its rules says so.
     """
 
     selector: Selector | None
     egress: tuple[Egress, ...] = ()
     egress_deny: tuple[Egress, ...] = ()
     rest: str = ""
+    default_deny: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class Policy:
-    """One policy document. `namespace` is None where the document names none (or a variable)."""
+    """One policy document. `namespace` is None where the document names none (or a variable).
+
+    `written_namespace` is the same with its variables. `annotations` holds only the keys that tocsin reads. `comments`
+    are those of the document outside the entries of its egress and ingress, and its description.
+    """
 
     kind: str
     name: str
     namespace: str | None
     rules: tuple[Rule, ...] = ()
+    annotations: tuple[tuple[str, str], ...] = ()
+    written_namespace: str = field(default="", compare=False)
+    comments: tuple[str, ...] = field(default=(), compare=False)
 
     @property
     def clusterwide(self) -> bool:

@@ -31,9 +31,18 @@ def matches_pattern(match_pattern: str, name: str) -> bool:
     return len(labels) == len(wanted) and all(map(_label_matches, wanted, labels))
 
 
-def every_name(match_pattern: str) -> bool:
-    """Whether the pattern is a bare `*`, which names nothing in particular."""
-    return _normal(match_pattern) in _EVERY_NAME
+def names_little(match_pattern: str) -> bool:
+    """Whether the pattern stands for names of too many owners to name any: `*`, `*.com`, `*.*.net`."""
+    return sum("*" not in label for label in _normal(match_pattern).split(".")) < 2
+
+
+def without_suffix(match_pattern: str) -> str | None:
+    """The `name` of a pattern `name.*`, `name.*.*.*.*`; None for any other.
+
+    It is written to catch look-ups that a resolver appended a search domain to, and matches `name` itself never.
+    """
+    name = re.sub(r"(?:\.\*+)+$", "", _normal(match_pattern))
+    return name if name not in ("", _normal(match_pattern)) and not name.startswith("*") else None
 
 
 def _normal(name: str) -> str:

@@ -60,7 +60,7 @@ def plain_lines(text: str) -> tuple[Line, ...]:
 
 def _conclusion(report: Report) -> str:
     judged = report.kind is not Kind.OTHER and report.assessment.verdict is not Verdict.UNJUDGED
-    name = report.assessment.verdict.value.capitalize() if judged else _hostile(report.alert_name) or "Alert"
+    name = report.assessment.verdict.value.capitalize() if judged else _hostile(report.alert_name.strip()) or "Alert"
     if report.reason is NoticeReason.RESOLVED:
         return "Resolved" if judged else f"Resolved: {name}"
     return name
@@ -95,7 +95,7 @@ def _content(report: Report, namespaced: bool) -> Iterator[tuple[Role, str]]:
 
 def _judged(report: Report) -> Iterator[tuple[Role, str]]:
     said = report.assessment.headline.strip() or inert.defang(report.summary).strip()
-    yield Role.HEADLINE, said or f"{_hostile(report.alert_name) or 'An egress alert'} is firing."
+    yield Role.HEADLINE, said or f"{_hostile(report.alert_name.strip()) or 'An egress alert'} is firing."
     if report.reason is not NoticeReason.RESOLVED:  # they spoke of the moment it was told
         yield from ((Role.REASON, reason) for reason in report.assessment.reasons)
 
@@ -103,7 +103,7 @@ def _judged(report: Report) -> Iterator[tuple[Role, str]]:
 def _forwarded(report: Report) -> Iterator[tuple[Role, str]]:
     said = list(dict.fromkeys(_paragraphs(report.summary) + _paragraphs(report.description)))
     headline = said.pop(0) if said else report.assessment.headline.strip()
-    yield Role.HEADLINE, headline or f"{_hostile(report.alert_name) or 'An alert'} is firing."
+    yield Role.HEADLINE, headline or f"{_hostile(report.alert_name.strip()) or 'An alert'} is firing."
     yield from ((Role.FACT, text) for text in said)
     yield from ((Role.REASON, reason) for reason in report.assessment.reasons)
     yield Role.FACT, _labels(report)

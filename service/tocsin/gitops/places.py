@@ -1,0 +1,118 @@
+"""Which app a directory stands for, and which directory changes when only that app does. Pure.
+
+The name of an app is what people call it: the directory that a path template, or the namespace above it, gives it;
+else the directory without the words every repository uses; else the name of the release or workload itself, where
+one directory holds several apps.
+"""
+
+import posixpath
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Final
+
+from tocsin.gitops.template import compiled
+
+GENERIC: Final = frozenset(
+    {
+        *(
+            "app",
+            "apps",
+            "base",
+            "bases",
+            "overlay",
+            "overlays",
+            "components",
+            "resources",
+            "templates",
+            "config",
+            "src",
+        ),
+        *("prod", "production", "staging", "dev", "development", "test", "main", "default", "live"),
+        *("cluster", "clusters", "k8s", "kubernetes", "kubernetes-manifests", "manifests", "manifest", "workloads"),
+        *("deploy", "deployment", "deployments", "helm", "chart", "charts", "release", "releases"),
+        *("policy", "policies", "networkpolicy", "networkpolicies", "network-policy", "network-policies"),
+        *("netpol", "netpols", "infrastructure", "infra", "platform", "services", "argocd", "gitops", "flux"),
+    }
+)
+"""Directory names that say nothing about which app is inside."""
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """An app as the repository is laid out. `directory` is None where several apps share one."""
+
+    app: str | None
+    directory: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Occupant:
+    """Something declared in a directory; `own_name` is the release's, or else the workload's."""
+
+    base: str
+    namespace: str | None
+    own_name: str
+
+
+class Places:
+    """Knows the occupants of every directory, so that a shared one is not taken for an app."""
+
+    def __init__(self, occupants: Iterable[Occupant], templates: Sequence[str]) -> None:
+        self._templates = templates
+        self._names: defaultdict[str, set[str]] = defaultdict(set)
+        self._bases: defaultdict[str, set[str]] = defaultdict(set)
+        seen = list(occupants)
+        for each in seen:
+            found = self._laid_out(each.base, each.namespace)
+            if found is None:
+                self._names[_named(each.base)].add(each.own_name)
+        for each in seen:
+            place = self.place(each.base, each.namespace, each.own_name)
+            if place.directory is not None:
+                self._bases[place.directory].add(each.base)
+
+    def place(self, base: str, namespace: str | None, own_name: str | None) -> Place:
+        """The app that something in the directory `base` belongs to; `own_name` is None for what bears another name."""
+        if laid_out := self._laid_out(base, namespace):
+            return laid_out
+        directory = _named(base)
+        candidate, names = posixpath.basename(directory), self._names.get(directory, set())
+        related = {name for name in names if _related(name, candidate)}
+        if directory and (names == related or len(names) == 1) and candidate not in GENERIC:
+            shared = candidate == namespace and len(names) == 1 and not related
+            return Place(next(iter(names)) if shared else candidate, directory)
+        if own_name is not None and _related(own_name, candidate) and candidate not in GENERIC:
+            return Place(candidate, None)
+        return Place(own_name, None)
+
+    def component(self, base: str, place: Place, file: str) -> str:
+        """The path whose commits are about this part: the app's directory, one inside, or a file in a shared one."""
+        if place.directory is None:
+            return file
+        parts = self._bases[place.directory]
+        return place.directory if len(parts) <= 1 or base not in parts else base
+
+    def _laid_out(self, base: str, namespace: str | None) -> Place | None:
+        for template in self._templates:
+            found = compiled(template).fullmatch(f"{base}/file.yaml")
+            groups: Mapping[str, str] = found.groupdict() if found else {}
+            if found and groups.get("app"):
+                return Place(groups["app"], base[: found.end("app")])
+        parts = base.split("/")
+        for at in range(len(parts) - 2, -1, -1):
+            if parts[at] == namespace and parts[at + 1] not in GENERIC:
+                return Place(parts[at + 1], "/".join(parts[: at + 2]))
+        return None
+
+
+def _named(base: str) -> str:
+    """The directory without generic words at its end; the directory itself where it has no other."""
+    directory = base
+    while directory and posixpath.basename(directory) in GENERIC:
+        directory = posixpath.dirname(directory)
+    return directory or base
+
+
+def _related(name: str, candidate: str) -> bool:
+    return name == candidate or name.startswith(f"{candidate}-") or candidate.startswith(f"{name}-")

@@ -1,0 +1,138 @@
+"""What the pods of an object carry: the labels of its pod template, and those its operator adds. Pure.
+
+Of the labels an operator adds the constant ones are known: CloudNativePG pkg/utils/labels_annotations.go, Actions
+Runner Controller controllers/actions.github.com/constants.go, Dragonfly operator internal/resources, Prometheus
+operator pkg/prometheus, VictoriaMetrics operator `SelectorLabels`, MariaDB operator pkg/builder/labels.
+"""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any, Final
+
+NAME: Final = "app.kubernetes.io/name"
+INSTANCE: Final = "app.kubernetes.io/instance"
+CONTROLLER: Final = "app.kubernetes.io/controller"
+COMPONENT: Final = "app.kubernetes.io/component"
+PART_OF: Final = "app.kubernetes.io/part-of"
+
+Labels = tuple[tuple[str, str], ...]
+"""Pairs of key and value, sorted."""
+
+
+@dataclass(frozen=True, slots=True)
+class PodTemplate:
+    """`complete` says whether the pods have no other label that a policy could ask for."""
+
+    labels: Labels
+    complete: bool
+    host_network: bool
+
+
+@dataclass(frozen=True, slots=True)
+class _Place:
+    """Where an object has the labels and the specification of its pods, and the labels with which {} is its name."""
+
+    labels: tuple[str, ...]
+    spec: tuple[str, ...] = ()
+    own: Labels = ()
+    complete: bool = False
+
+
+def _templated(*path: str, own: Labels = (), complete: bool = False) -> _Place:
+    return _Place((*path, "metadata", "labels"), (*path, "spec"), own, complete)
+
+
+def _monitoring(app: str, *own: tuple[str, str]) -> _Place:
+    return _Place(("spec", "podMetadata", "labels"), ("spec",), ((NAME, app), (INSTANCE, "{}"), *own))
+
+
+RUNNER_LABELS: Final = (
+    (COMPONENT, "runner"),
+    (PART_OF, "gha-runner-scale-set"),
+    ("actions.github.com/scale-set-name", "{}"),
+)
+_PROMETHEUS: Final = (("operator.prometheus.io/name", "{}"),)
+_BUILT_IN: Final = _templated("spec", "template", complete=True)
+_PLACES: Final[Mapping[tuple[str, str], _Place]] = {
+    ("apps", "Deployment"): _BUILT_IN,
+    ("apps", "StatefulSet"): _BUILT_IN,
+    ("apps", "DaemonSet"): _BUILT_IN,
+    ("apps", "ReplicaSet"): _BUILT_IN,
+    ("batch", "Job"): _BUILT_IN,
+    ("batch", "CronJob"): _templated("spec", "jobTemplate", "spec", "template", complete=True),
+    ("", "Pod"): _templated(complete=True),
+    ("argoproj.io", "Rollout"): _BUILT_IN,
+    ("postgresql.cnpg.io", "Cluster"): _Place(
+        ("spec", "inheritedMetadata", "labels"), own=(("cnpg.io/cluster", "{}"), ("postgresql", "{}"))
+    ),
+    ("postgresql.cnpg.io", "Pooler"): _templated(
+        "spec", "template", own=(("cnpg.io/poolerName", "{}"), ("cnpg.io/podRole", "pooler"))
+    ),
+    ("actions.github.com", "AutoscalingRunnerSet"): _templated("spec", "template", own=RUNNER_LABELS),
+    ("actions.summerwind.dev", "RunnerDeployment"): _templated("spec", "template"),
+    ("actions.summerwind.dev", "RunnerSet"): _templated("spec", "template"),
+    ("dragonflydb.io", "Dragonfly"): _Place(
+        ("spec", "labels"), own=(("app", "{}"), (NAME, "dragonfly"), (PART_OF, "dragonfly"))
+    ),
+    ("k8s.mariadb.com", "MariaDB"): _Place(
+        ("spec", "podMetadata", "labels"), own=((NAME, "mariadb"), (INSTANCE, "{}"))
+    ),
+    ("monitoring.coreos.com", "Prometheus"): _monitoring("prometheus", ("prometheus", "{}"), *_PROMETHEUS),
+    ("monitoring.coreos.com", "PrometheusAgent"): _monitoring("prometheus-agent", *_PROMETHEUS),
+    ("monitoring.coreos.com", "Alertmanager"): _monitoring("alertmanager", ("alertmanager", "{}")),
+    ("monitoring.coreos.com", "ThanosRuler"): _monitoring("thanos-ruler", ("thanos-ruler", "{}")),
+    ("operator.victoriametrics.com", "VMSingle"): _monitoring("vmsingle"),
+    ("operator.victoriametrics.com", "VMAgent"): _monitoring("vmagent"),
+    ("operator.victoriametrics.com", "VMAlert"): _monitoring("vmalert"),
+    ("operator.victoriametrics.com", "VMAlertmanager"): _monitoring("vmalertmanager"),
+    ("grafana.integreatly.org", "Grafana"): _Place(
+        ("spec", "deployment", "spec", "template", "metadata", "labels"),
+        ("spec", "deployment", "spec", "template", "spec"),
+    ),
+}
+
+
+def pod_template(group: str, kind: str, resource: Mapping[str, Any]) -> PodTemplate | None:
+    """What an object's pods carry; None where it makes none, or where nothing tells what they are called."""
+    place = _PLACES.get((group, kind))
+    name = mapping(resource, "metadata").get("name") if place else None
+    if place is None or not name:
+        return None
+    return PodTemplate(
+        labels=merged(at(resource, place.labels), named(place.own, str(name))),
+        complete=place.complete,
+        host_network=bool(place.spec) and at(resource, place.spec).get("hostNetwork") is True,
+    )
+
+
+def named(own: Labels, name: str) -> dict[str, str]:
+    """An operator's labels for the object called `name`."""
+    return {key: value.format(name) for key, value in own}
+
+
+def merged(written: Mapping[str, Any], own: Mapping[str, str]) -> Labels:
+    """Labels as written in YAML, with those that overwrite them."""
+    found = {str(key): label(value) for key, value in written.items() if value is not None}
+    return tuple(sorted((found | dict(own)).items()))
+
+
+def label(value: Any) -> str:
+    """A label's value as YAML would write it; raises TypeError for what cannot be one."""
+    if isinstance(value, dict | list):
+        raise TypeError("a label is not text")
+    return str(value).lower() if isinstance(value, bool) else str(value)
+
+
+def at(value: Mapping[str, Any], path: Iterable[str]) -> Mapping[str, Any]:
+    """The mapping at the end of a path, empty where there is none."""
+    for key in path:
+        value = mapping(value, key)
+    return value
+
+
+def mapping(parent: Mapping[str, Any], key: str) -> Mapping[str, Any]:
+    """A mapping under `key`, empty where there is none; raises TypeError for anything else."""
+    value = parent.get(key)
+    if value is not None and not isinstance(value, dict):
+        raise TypeError(f"{key} is not a mapping")
+    return value or {}

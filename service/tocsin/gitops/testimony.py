@@ -1,0 +1,43 @@
+"""What the policies of a workload say of its egress, as evidence for its class. Pure."""
+
+from collections.abc import Iterable
+from dataclasses import replace
+
+from tocsin.gitops.resolve import Resolution
+from tocsin.model import Ground
+from tocsin.policy import posture
+from tocsin.policy.document import Policy
+from tocsin.policy.posture import Testimony
+
+
+def hear(found: Resolution) -> Testimony:
+    """The testimony of every policy that selects the workload.
+
+    Where further policies may select it, structure proves only what it would prove with them; of a workload that could
+    not be told nothing is proven.
+    """
+    if found.app is None:
+        return Testimony()
+    selecting = [
+        replace(one.placed.policy, rules=one.rules, comments=one.placed.policy.comments + one.comments)
+        for one in found.policies
+    ]
+    said = posture.testimony(selecting)
+    if not found.possible:
+        return said
+    possible = [one.policy for one in found.possible]
+    same = _structure(said) == _structure(posture.testimony([*selecting, *possible]))
+    return said if same else _without_structure(said, possible)
+
+
+def _structure(said: Testimony) -> list[object]:
+    return [one.posture for one in said.statements if one.ground is Ground.STRUCTURE]
+
+
+def _without_structure(said: Testimony, possible: Iterable[Policy]) -> Testimony:
+    names = ", ".join(sorted(policy.name for policy in possible)[:3])
+    return replace(
+        said,
+        statements=tuple(one for one in said.statements if one.ground is not Ground.STRUCTURE),
+        undecided=(*said.undecided, f"{names} may select it as well: not all labels of its pods are known"),
+    )

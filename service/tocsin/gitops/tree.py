@@ -1,0 +1,370 @@
+"""Walks a repository as Flux, Argo CD and kustomize do: which file is applied where, and under which settings. Pure.
+
+Where nothing says what is applied, every outermost kustomization is. What no root reaches is walked as well and marked.
+"""
+
+import posixpath
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any, Final
+
+from tocsin.gitops import argo, kustomize, substitute, workloads
+from tocsin.gitops.argo import Application
+from tocsin.gitops.flux import NOTHING_BUILT, FluxKustomization, PostBuild
+from tocsin.gitops.kustomize import Overlay
+from tocsin.gitops.manifests import File
+from tocsin.gitops.workloads import Workload
+from tocsin.yaml_documents import BROKEN, sentence
+
+MAX_APPLIED: Final = 50_000
+"""Files applied in all, each place counted: a repository that needs more is built to exhaust its reader."""
+
+
+@dataclass(frozen=True, slots=True)
+class Context:
+    """What the outer layers do to an object, and where they are.
+
+    `base` is the directory that is read. `outer` is the one from which a path led elsewhere, None where none did;
+    `borrowed` marks a component of kustomize, which belongs to whoever takes it in.
+    `namespace` is forced upon every object; `default_namespace` serves one that names none, `last_namespace` one for
+    which nothing else is known. `child_namespace` is forced upon Flux Kustomizations as their target.
+    """
+
+    base: str
+    deployed: bool
+    outer: str | None = None
+    borrowed: bool = False
+    namespace: str | None = None
+    default_namespace: str | None = None
+    last_namespace: str | None = None
+    child_namespace: str | None = None
+    prefix: str = ""
+    suffix: str = ""
+    labels: tuple[tuple[str, str], ...] = ()
+    variables: tuple[tuple[str, str], ...] = ()
+    for_children: PostBuild = NOTHING_BUILT
+    config_maps: tuple[tuple[str, str, str], ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Applied:
+    """One file in one place, its variables filled in. `workloads` includes those of releases and charts."""
+
+    path: str
+    content: File
+    workloads: tuple[Workload, ...]
+    context: Context
+
+
+@dataclass(slots=True)
+class Walk:
+    """Gathers what is applied. `problems` are sentences that begin with a file's path."""
+
+    files: Mapping[str, File]
+    applied: list[Applied] = field(default_factory=list)
+    problems: dict[str, None] = field(default_factory=dict)
+    reached: set[str] = field(default_factory=set)
+    _directories: dict[str, list[str]] = field(default_factory=dict)
+    _children: dict[str, set[str]] = field(default_factory=dict)
+    _open: list[str] = field(default_factory=list)
+    _seen: set[tuple[object, ...]] = field(default_factory=set)
+    _variables: dict[str, tuple[tuple[str, str], ...]] = field(default_factory=dict)
+    _charts: dict[str, list[tuple[str, str, str | None]]] = field(default_factory=dict)
+    _set_aside: set[str] = field(default_factory=set)
+
+    def __post_init__(self) -> None:
+        for path, content in self.files.items():
+            self._directories.setdefault(posixpath.dirname(path), []).append(path)
+            directory = posixpath.dirname(path)
+            while directory:
+                above = posixpath.dirname(directory)
+                self._children.setdefault(above, set()).add(directory)
+                directory = above
+            self._variables.update(dict(content.variables))
+            for name, url, tag in content.charts:
+                self._charts.setdefault(name, []).append((path, url, tag))
+            if content.overlay:
+                self._set_aside.update(self._patches(posixpath.dirname(path), content.overlay))
+
+    def run(self, roots: Sequence[str]) -> None:
+        """Walks from the configured roots, or from those the repository itself tells; then what is left."""
+        started = self._start(roots)
+        for path in self._left():
+            if self.files[path].flux or self.files[path].applications or self.files[path].application_sets:
+                self._file(path, Context(posixpath.dirname(path), deployed=not started))
+        for directory in self._outermost():
+            self._kustomization(directory, Context(directory, deployed=not started))
+        for path in self._left():
+            self._file(path, Context(posixpath.dirname(path), deployed=not started))
+
+    def _left(self) -> Iterator[str]:
+        """Files that nothing has taken in so far."""
+        for path in sorted(self.files.keys() - self._set_aside):
+            if path not in self.reached and not self.in_chart(path):
+                yield path
+
+    def _start(self, roots: Sequence[str]) -> bool:
+        """Whether anything says what is applied."""
+        if roots:
+            for directory in roots:
+                self._directory(directory, Context(directory, deployed=True))
+            return True
+        synced = sorted({path for content in self.files.values() for path in content.sync_paths})
+        for directory in filter(self._exists, synced):
+            self._directory(directory, Context(directory, deployed=True))
+        declared = [(path, each) for path, content in self.files.items() for each in content.flux]
+        leading = [(path, each) for path, each in declared if self._leads(path, each, [other for other, _ in declared])]
+        if not leading and not synced:
+            leading = declared
+        for path, each in sorted(leading, key=lambda pair: (len(pair[1].path), pair[0])):
+            if path not in self.reached:
+                self.reached.add(path)
+                self._flux(each, path, Context(posixpath.dirname(path), deployed=True))
+        argued = False
+        for path, content in sorted(self.files.items()):
+            if path not in self.reached and (content.applications or content.application_sets):
+                argued = True
+                self._file(path, Context(posixpath.dirname(path), deployed=True))
+        return bool(synced or declared or argued)
+
+    def _leads(self, path: str, one: FluxKustomization, others: Iterable[str]) -> bool:
+        """Whether a Flux Kustomization takes in others: those are what somebody applies by hand at the start."""
+        return self._exists(one.path) and any(other != path and _inside(other, one.path) for other in others)
+
+    def _outermost(self) -> Iterator[str]:
+        """Directories of kustomizations that were not reached and that no other one takes in."""
+        left = {
+            posixpath.dirname(path): content.overlay
+            for path, content in self.files.items()
+            if content.overlay and path not in self.reached and not self.in_chart(path)
+        }
+        taken = {
+            kustomize.resolve(directory, path)
+            for directory, overlay in left.items()
+            for path in overlay.resources + overlay.components
+        }
+        yield from sorted(left.keys() - taken)
+
+    def _directory(self, directory: str, context: Context, *, recurse: bool = True) -> None:
+        """A directory without a kustomization is taken in whole, as Flux does."""
+        if self._overlay_file(directory):
+            return self._kustomization(directory, context)
+        if not self._first_time("directory", directory, context):
+            return None
+        for path in sorted(self._directories.get(directory, ())):
+            self._file(path, context)
+        for child in sorted(self._children.get(directory, ())) if recurse else ():
+            self._directory(child, replace(context, base=child))
+        return None
+
+    def _kustomization(self, directory: str, context: Context) -> None:
+        path = self._overlay_file(directory)
+        if path is None or not self._first_time("kustomization", directory, context):
+            return
+        self._open.append(directory)
+        try:
+            self._take_in_all(path, directory, context)
+        finally:
+            self._open.pop()
+
+    def _take_in_all(self, path: str, directory: str, context: Context) -> None:
+        self.reached.add(path)
+        overlay = self.files[path].overlay or Overlay()
+        inner = self._transformed(directory, overlay, context)
+        for written in overlay.resources:
+            self._take_in(path, directory, written, inner)
+        for written in overlay.components:
+            self._take_in(path, directory, written, inner, shared=True)
+        charts = tuple(each for chart in overlay.charts for each in self._chart(directory, chart, inner))
+        if charts:
+            self._apply(Applied(path, File(), charts, inner))
+
+    def _transformed(self, directory: str, overlay: Overlay, context: Context) -> Context:
+        transformers = [*overlay.inline_transformers, *self._transformers(directory, overlay)]
+        setting = [each.namespace for each in transformers if not each.unset_only and not each.of_flux]
+        defaults = [each.namespace for each in transformers if each.unset_only and not each.of_flux]
+        of_flux = [each.namespace for each in transformers if each.of_flux]
+        own = [(name, key, kustomize.resolve(directory, path) or "") for name, key, path in overlay.files]
+        return replace(
+            context,
+            namespace=context.namespace or next(iter(setting), None) or overlay.namespace,
+            default_namespace=next(iter(defaults), None) or context.default_namespace,
+            child_namespace=context.child_namespace or next(iter(of_flux), None),
+            prefix=context.prefix + overlay.prefix,
+            suffix=overlay.suffix + context.suffix,
+            labels=tuple(dict([*overlay.pod_labels, *context.labels]).items()),
+            config_maps=(*own, *context.config_maps),
+        )
+
+    def _transformers(self, directory: str, overlay: Overlay) -> Iterator[kustomize.NamespaceTransformer]:
+        for written in overlay.transformers:
+            path = kustomize.resolve(directory, written)
+            if path is None:
+                continue
+            paths = [path]
+            if inside := self._overlay_file(path):
+                self.reached.add(inside)
+                below = (self.files[inside].overlay or Overlay()).resources
+                paths = [each for name in below if (each := kustomize.resolve(path, name)) is not None]
+            for each in filter(self.files.__contains__, paths):
+                self.reached.add(each)
+                yield from self.files[each].transformers
+
+    def _take_in(self, source: str, directory: str, written: str, context: Context, *, shared: bool = False) -> None:
+        if kustomize.is_remote(written) or substitute.unresolved(written):
+            return
+        path = kustomize.resolve(directory, written)
+        if path is None:
+            return
+        inside = self._entered(path if self._exists(path) else posixpath.dirname(path), context, shared=shared)
+        if path in self.files:
+            self._file(path, inside)
+        elif self._exists(path):
+            if self._overlay_file(path):
+                self._kustomization(path, inside)
+            else:
+                self.problems[f"{source}: {written} has no kustomization"] = None
+        elif path.endswith((".yaml", ".yml")):
+            self.problems[f"{source}: {written} does not exist"] = None
+
+    def _entered(self, directory: str, context: Context, *, shared: bool) -> Context:
+        if shared or context.borrowed:
+            return replace(context, borrowed=True)
+        left = context.base if not _within(directory, context.base) else None
+        return replace(context, base=directory, outer=context.outer or left)
+
+    def _file(self, path: str, context: Context) -> None:
+        content = self.files[path]
+        if content.overlay or path in self._set_aside or not self._first_time("file", path, context):
+            return
+        self.reached.add(path)
+        variables = dict(context.variables)
+        if content.templated and variables:
+            content = substitute.everywhere(content, variables)
+        released = [each for release in content.releases for each in self._release(path, release, context)]
+        self._apply(Applied(path, content, (*content.workloads, *released), context))
+        for one in content.flux:
+            self._flux(one, path, context)
+        for application in content.applications:
+            self._application(application, context)
+        for found in content.application_sets:
+            for application in argo.generated(found, self._directories.keys() | self._children.keys()):
+                self._application(application, context)
+
+    def _flux(self, one: FluxKustomization, path: str, context: Context) -> None:
+        if not self._exists(one.path):
+            return
+        variables = dict(pair for name in _config_maps(one, context) for pair in self._variables.get(name, ()))
+        variables.update(context.for_children.substitute)
+        variables.update(one.post_build.substitute)
+        own = context.namespace or one.namespace or context.default_namespace
+        inside = Context(
+            base=one.path,
+            deployed=context.deployed,
+            outer=None if _within(one.path, posixpath.dirname(path)) else posixpath.dirname(path),
+            namespace=one.target_namespace or context.child_namespace,
+            last_namespace=own if own != "flux-system" else None,
+            prefix=one.prefix,
+            suffix=one.suffix,
+            variables=tuple(sorted(variables.items())),
+            for_children=one.for_children if one.for_children != NOTHING_BUILT else context.for_children,
+        )
+        self._directory(one.path, inside)
+        for written in one.components:
+            self._take_in(f"{one.path}/", one.path, written, inside, shared=True)
+
+    def _application(self, one: Application, context: Context) -> None:
+        charts = [workloads.from_chart(each.release, each.name, each.values, one.namespace) for each in one.charts]
+        if charts:
+            self._apply(Applied(context.base, File(), tuple(w for each in charts for w in each), context))
+        for path in filter(self._exists, one.paths):
+            inside = Context(path, context.deployed, namespace=one.own_namespace, default_namespace=one.namespace)
+            if f"{path}/Chart.yaml" in self.files:
+                found = workloads.from_chart(one.name, posixpath.basename(path), {}, one.namespace)
+                self._apply(Applied(f"{path}/Chart.yaml", File(), found, inside))
+            else:
+                self._directory(path, inside, recurse=one.recurse)
+
+    def _release(self, path: str, resource: Mapping[str, Any], context: Context) -> tuple[Workload, ...]:
+        """A Helm release with its variables filled in, and what it takes from other objects."""
+        resource = substitute.everywhere(resource, dict(context.variables))
+        try:
+            files = [
+                file
+                for wanted in workloads.values_from(resource)
+                for name, key, file in context.config_maps
+                if (name, key) == wanted and file in self.files
+            ]
+            self.reached.update(files)
+            values = [found for file in files if (found := self.files[file].values)]
+            reference = ((resource.get("spec") or {}).get("chartRef") or {}).get("name")
+            url, version = self._chart_source(path, str(reference)) if reference else ("", None)
+            return workloads.declared(resource, values, substitute.text(url, dict(context.variables)), version)
+        except BROKEN as failure:
+            self.problems[f"{path}: {sentence(failure)}"] = None
+            return ()
+
+    def _chart_source(self, path: str, name: str) -> tuple[str, str | None]:
+        """URL and tag of an OCIRepository: the one nearest to the release of those that bear the name."""
+        found = self._charts.get(name)
+        if not found:
+            return "", None
+        _, url, tag = max(found, key=lambda each: len(posixpath.commonprefix([each[0], path])))
+        return url, tag
+
+    def _chart(self, directory: str, chart: kustomize.HelmChart, context: Context) -> tuple[Workload, ...]:
+        path = kustomize.resolve(directory, chart.values_file) if chart.values_file else None
+        beside = self.files[path].values if path is not None and path in self.files else None
+        values = workloads.overlaid(beside or {}, chart.values)
+        complete = beside is not None or not chart.values_file
+        return workloads.from_chart(chart.release, chart.name, values, chart.namespace, chart.version, complete)
+
+    def _apply(self, applied: Applied) -> None:
+        if len(self.applied) < MAX_APPLIED:
+            self.applied.append(applied)
+
+    def _first_time(self, what: str, place: str, context: Context) -> bool:
+        """Ends cycles, and whatever is reached twice in the same way."""
+        key = (what, place, context)
+        new = key not in self._seen and len(self._seen) < MAX_APPLIED and place not in self._open
+        self._seen.add(key)
+        return new
+
+    def _overlay_file(self, directory: str) -> str | None:
+        paths = (posixpath.join(directory, name) for name in kustomize.FILE_NAMES)
+        return next((path for path in paths if path in self.files and not self.files[path].flux), None)
+
+    def _exists(self, directory: str) -> bool:
+        return directory in self._directories or directory in self._children
+
+    def _patches(self, directory: str, overlay: Overlay) -> Iterator[str]:
+        """Files that only change other objects."""
+        for written in overlay.patches:
+            path = kustomize.resolve(directory, written)
+            if path is not None:
+                yield path
+
+    def in_chart(self, path: str) -> bool:
+        """Whether it is a template of a Helm chart, which no reader of YAML understands."""
+        before, found, _ = path.partition("/templates/")
+        return bool(found) and f"{before}/Chart.yaml" in self.files
+
+
+def walk(files: Mapping[str, File], roots: Sequence[str]) -> Walk:
+    """Everything that one commit applies. `roots` are directories; without any they are found."""
+    found = Walk(files)
+    found.run(roots)
+    return found
+
+
+def _config_maps(one: FluxKustomization, context: Context) -> Iterator[str]:
+    yield from context.for_children.config_maps
+    yield from one.post_build.config_maps
+
+
+def _inside(path: str, directory: str) -> bool:
+    return not directory or path.startswith(f"{directory}/")
+
+
+def _within(directory: str, outer: str) -> bool:
+    return directory == outer or _inside(directory, outer)

@@ -1,0 +1,279 @@
+"""Which workloads a Kubernetes object declares, and what their pods carry. Pure.
+
+An object becomes a workload where the names of its pods follow from it (see `pod_names`). Charts and operators whose
+rules are followed: app-template, the two of Actions Runner Controller (charts/*/templates/_helpers.tpl), VolSync
+(controllers/mover), and those in `charts` and `pod_template`.
+
+A value may contain a variable of Flux (`${APP}`). It is taken as it stands, so that a rule that compares two values
+(is the controller's identifier the name of the release?) needs objects in which the variables are replaced.
+"""
+
+import hashlib
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
+from typing import Any, Final
+
+import yaml
+
+from tocsin.gitops import app_template, charts
+from tocsin.gitops.pod_template import (
+    COMPONENT,
+    INSTANCE,
+    NAME,
+    PART_OF,
+    RUNNER_LABELS,
+    Labels,
+    at,
+    mapping,
+    merged,
+    named,
+    pod_template,
+)
+from tocsin.yaml_documents import LOADER
+
+_MOVERS: Final = ("restic", "rclone", "rsync", "rsyncTLS", "kopia")
+_LONGEST_RELEASE: Final = 53
+_KNOWN_CHARTS: Final = (*charts.CHARTS, "app-template", "gha-runner-scale-set", "gha-runner-scale-set-controller")
+
+
+@dataclass(frozen=True, slots=True)
+class Workload:
+    """Something that makes pods. Its pods are named after `name`, see `pod_names.matches`.
+
+    `kind` is the kind of the object, that of the rendered object for a chart that is known, and `HelmRelease` for a
+    release of one that is not. `namespace` is what the document says; `pins_namespace` marks a `targetNamespace`, which
+    neither kustomize nor a Flux Kustomization changes. `labels` are sorted; a key with two values has one of them,
+    which one is not known. `complete` says whether its pods have no other label that a policy could ask for.
+    `part` is the identifier of the controller where the `release` has several.
+    """
+
+    kind: str
+    name: str
+    namespace: str | None
+    labels: Labels = ()
+    complete: bool = True
+    release: str = ""
+    part: str = ""
+    chart: str = ""
+    host_network: bool = False
+    pins_namespace: bool = False
+
+
+def declared(
+    resource: Mapping[str, Any],
+    extra_values: Iterable[Mapping[str, Any]] = (),
+    chart: str = "",
+    version: str | None = None,
+) -> tuple[Workload, ...]:
+    """The workloads of one object, none for most kinds.
+
+    For a HelmRelease: `extra_values` are the values that `values_from` names, in its order; `chart` and `version` are
+    the URL and the tag of the OCIRepository in `chartRef`, where the caller knows them. Raises TypeError, ValueError,
+    KeyError or AttributeError for a malformed object.
+    """
+    group, _, _ = str(resource.get("apiVersion") or "").rpartition("/")
+    match group, str(resource.get("kind") or ""):
+        case "helm.toolkit.fluxcd.io", "HelmRelease":
+            return _flux_release(resource, extra_values, chart, version)
+        case "helm.cattle.io", "HelmChart":
+            return _k3s_release(resource)
+        case "volsync.backube", "ReplicationSource" | "ReplicationDestination" as kind:
+            return _replication(kind, resource)
+    return _simple(group, str(resource.get("kind") or ""), resource)
+
+
+def values_from(resource: Mapping[str, Any]) -> tuple[tuple[str, str], ...]:
+    """Name and key of the ConfigMaps that hold whole values of a HelmRelease, the later ones winning."""
+    return tuple(
+        (str(entry["name"]), str(entry.get("valuesKey") or "values.yaml"))
+        for entry in _sources(resource)
+        if entry["kind"] == "ConfigMap" and not entry.get("targetPath")
+    )
+
+
+def from_chart(
+    release: str,
+    chart: str,
+    values: Mapping[str, Any],
+    namespace: str | None,
+    version: str | None = None,
+    complete: bool = True,
+) -> tuple[Workload, ...]:
+    """The workloads of a release. `chart` is its name, or a path or URL that ends in it, or empty if it is not known.
+
+    `complete` says whether these are all the values that are set.
+    """
+    name = chart.rstrip("/").rpartition("/")[2]
+    whole = Workload(
+        kind="HelmRelease",
+        name=release,
+        namespace=namespace,
+        labels=merged({}, {INSTANCE: release} | ({NAME: name} if name else {})),
+        complete=False,
+        release=release,
+        chart=name,
+    )
+    if name == "app-template" or (not name and app_template.is_like(values)):
+        return _app_template(whole, values, version, complete)
+    if name == "gha-runner-scale-set" or (not name and "githubConfigUrl" in values):
+        return _runner_scale_set(whole, values)
+    if name == "gha-runner-scale-set-controller":
+        return (_runner_controller(whole, values),)
+    known = charts.rendered(name, release, values) or ()
+    # What the table does not know (hooks, further modes of a chart) is left to the release as a whole.
+    return (whole, *(replace(whole, kind=one.kind, name=one.name, labels=one.labels, part=one.part) for one in known))
+
+
+def _simple(group: str, kind: str, resource: Mapping[str, Any]) -> tuple[Workload, ...]:
+    found = pod_template(group, kind, resource)
+    if found is None:
+        return ()
+    name, namespace = _identity(resource)
+    return (Workload(kind, name, namespace, found.labels, found.complete, host_network=found.host_network),)
+
+
+def _replication(kind: str, resource: Mapping[str, Any]) -> tuple[Workload, ...]:
+    (name, namespace), spec = _identity(resource), mapping(resource, "spec")
+    by_volsync = {"app.kubernetes.io/created-by": "volsync"}
+    for mover in _MOVERS:
+        if spec.get(mover) is not None:
+            labels = merged(mapping(mapping(spec, mover), "moverPodLabels"), by_volsync)
+            return (Workload(kind, name, namespace, labels, complete=False),)
+    if spec.get("syncthing") is not None:
+        return (Workload("Deployment", f"volsync-{name}", namespace, merged({}, by_volsync), complete=False),)
+    return ()
+
+
+def _flux_release(
+    resource: Mapping[str, Any], extra_values: Iterable[Mapping[str, Any]], chart: str, version: str | None
+) -> tuple[Workload, ...]:
+    (own_name, namespace), spec = _identity(resource), mapping(resource, "spec")
+    target, written = str(spec.get("targetNamespace") or ""), mapping(mapping(spec, "chart"), "spec")
+    name = f"{target}-{own_name}" if target else own_name
+    given = list(extra_values)
+    values: Mapping[str, Any] = {}
+    for layer in (*given, mapping(spec, "values")):
+        values = overlaid(values, layer)
+    reference = str(mapping(spec, "chartRef").get("name") or "")
+    found = from_chart(
+        release=str(spec.get("releaseName") or _shortened(name)),
+        chart=chart or str(written.get("chart") or "") or (reference if reference in _KNOWN_CHARTS else ""),
+        values=values,
+        namespace=target or namespace,
+        version=version or _optional(written.get("version")),
+        complete=len(given) >= len(_sources(resource)) and not spec.get("postRenderers"),
+    )
+    return tuple(replace(each, pins_namespace=each.pins_namespace or bool(target)) for each in found)
+
+
+def _k3s_release(resource: Mapping[str, Any]) -> tuple[Workload, ...]:
+    (name, namespace), spec = _identity(resource), mapping(resource, "spec")
+    try:
+        values = yaml.load(str(spec.get("valuesContent") or ""), Loader=LOADER) or {}  # noqa: S506 - a safe loader
+    except yaml.YAMLError as failure:
+        raise ValueError("valuesContent is not YAML") from failure
+    target = str(spec.get("targetNamespace") or "")
+    found = from_chart(
+        release=name,
+        chart=str(spec.get("chart") or ""),
+        values=mapping({"valuesContent": values}, "valuesContent"),
+        namespace=target or namespace,
+        version=_optional(spec.get("version")),
+        complete=not spec.get("set") and not spec.get("valuesSecrets"),
+    )
+    return tuple(replace(each, pins_namespace=each.pins_namespace or bool(target)) for each in found)
+
+
+def _app_template(
+    whole: Workload, values: Mapping[str, Any], version: str | None, complete: bool
+) -> tuple[Workload, ...]:
+    found = app_template.controllers(values, whole.release, version)
+    if not found and values.get("controllers") is None:
+        return (whole,)
+    return tuple(
+        replace(
+            whole,
+            kind=each.kind,
+            name=each.name,
+            labels=each.labels,
+            complete=complete and each.complete,
+            part=each.identifier if len(found) > 1 else "",
+            chart="app-template",
+            host_network=each.host_network,
+        )
+        for each in found
+    )
+
+
+def _runner_scale_set(whole: Workload, values: Mapping[str, Any]) -> tuple[Workload, ...]:
+    """The runners, and the listener where the values say in which namespace the controller runs it."""
+    name = str(values.get("runnerScaleSetName") or whole.release).replace("_", "-")
+    template = mapping(values, "template")
+    own = named(RUNNER_LABELS, name)
+    runners = replace(
+        whole,
+        kind="AutoscalingRunnerSet",
+        name=name,
+        labels=merged(at(template, ("metadata", "labels")), own),
+        host_network=mapping(template, "spec").get("hostNetwork") is True,
+        chart="gha-runner-scale-set",
+    )
+    namespace = _optional(mapping(values, "controllerServiceAccount").get("namespace"))
+    if namespace is None:
+        return (runners,)
+    listener = Workload(
+        kind="AutoscalingListener",
+        name=name,
+        namespace=namespace,
+        labels=merged({}, own | {COMPONENT: "runner-scale-set-listener"}),
+        complete=False,
+        release=whole.release,
+        part="listener",
+        chart=runners.chart,
+        pins_namespace=True,
+    )
+    return (replace(runners, part="runner"), listener)
+
+
+def _runner_controller(whole: Workload, values: Mapping[str, Any]) -> Workload:
+    name = str(values.get("nameOverride") or "gha-rs-controller")
+    full = whole.release if name in whole.release else f"{whole.release}-{name}"
+    own = {NAME: name, INSTANCE: whole.release, PART_OF: "gha-rs-controller", COMPONENT: "controller-manager"}
+    return replace(
+        whole,
+        kind="Deployment",
+        name=str(values.get("fullnameOverride") or full),
+        labels=merged(mapping(values, "podLabels"), own),
+    )
+
+
+def _sources(resource: Mapping[str, Any]) -> list[Mapping[str, Any]]:
+    found = mapping(resource, "spec").get("valuesFrom") or []
+    if not isinstance(found, list):
+        raise TypeError("valuesFrom is not a list")
+    return found
+
+
+def overlaid(under: Mapping[str, Any], over: Mapping[str, Any]) -> dict[str, Any]:
+    """Merges values as the Helm controller does: mappings key by key, anything else is replaced."""
+    found = dict(under)
+    for key, value in over.items():
+        below = found.get(key)
+        found[key] = overlaid(below, value) if isinstance(below, dict) and isinstance(value, dict) else value
+    return found
+
+
+def _shortened(release: str) -> str:
+    """The Helm controller keeps 40 characters of a longer name and adds a hash (internal/release/name.go)."""
+    if len(release) <= _LONGEST_RELEASE or "$" in release:
+        return release
+    return f"{release[:40]}-{hashlib.sha256(release.encode()).hexdigest()[:12]}"
+
+
+def _identity(resource: Mapping[str, Any]) -> tuple[str, str | None]:
+    metadata = mapping(resource, "metadata")
+    return str(metadata["name"]), _optional(metadata.get("namespace"))
+
+
+def _optional(value: Any) -> str | None:
+    return None if value is None or value == "" else str(value)
