@@ -107,6 +107,8 @@ _SHAPES: Final[Mapping[str, tuple[_Shape, ...]]] = {
     "VMAgent": (_deployment("vmagent-"), _ordinal("vmagent-")),
     "VMAlert": (_deployment("vmalert-"),),
     "VMAlertmanager": (_ordinal("vmalertmanager-"),),
+    "VMAuth": (_deployment("vmauth-"),),
+    "PostgresCluster": (_Shape(re.compile("-[a-z0-9]{4}-0")),),
     "Grafana": (
         _generated(f"deployment-{RANDOM}{{6,10}}-", f"{_beginning_of('deployment-')}|deployment-{RANDOM}{{0,10}}"),
     ),
@@ -123,7 +125,7 @@ OPERATED: Final = frozenset(
             "Alertmanager",
             "ThanosRuler",
         ),
-        *("VMSingle", "VMAgent", "VMAlert", "VMAlertmanager", "Grafana"),
+        *("VMSingle", "VMAgent", "VMAlert", "VMAlertmanager", "VMAuth", "Grafana"),
     }
 )
 """Kinds whose operator makes a Job, StatefulSet or Deployment that has another name than the object."""

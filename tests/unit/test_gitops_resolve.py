@@ -143,8 +143,8 @@ def test_siblings_without_a_policy_say_so() -> None:
 
 def test_labels_tell_releases_of_one_chart_apart() -> None:
     release = (
-        "apiVersion: helm.toolkit.fluxcd.io/v2\nkind: HelmRelease\nmetadata: {name: %s}\n"
-        "spec: {chart: {spec: {chart: external-dns}}, values: {}}\n"
+        "apiVersion: helm.toolkit.fluxcd.io/v2\nkind: HelmRelease\nmetadata: {name: &name %s}\n"
+        "spec: {chart: {spec: {chart: external-dns}}, values: {fullnameOverride: *name}}\n"
     )
     files = {}
     for name, rule in (("cloudflare-dns", shapes.WORLD), ("unifi-dns", "{toCIDR: [192.168.1.1/32]}")):
@@ -234,3 +234,165 @@ def test_a_comment_beside_the_label_that_opens_a_policy(comment: str, posture: s
     )
     said = hear(resolve(index(files), "media", f"recyclarr-{HASH}")).statements
     assert [one.posture.value for one in said] == ([posture] if posture else [])
+
+
+def release(name: str, chart: str, values: str = "{}", more: str = "") -> str:
+    return (
+        f"---\napiVersion: helm.toolkit.fluxcd.io/v2\nkind: HelmRelease\nmetadata: {{name: {name}}}\n"
+        f"spec:\n  chart: {{spec: {{chart: {chart}}}}}\n  values: {values}\n{more}"
+    )
+
+
+def test_a_policy_about_a_sibling_is_not_likely() -> None:
+    app = "kubernetes/apps/n/web/app"
+    cluster = "---\napiVersion: postgresql.cnpg.io/v1\nkind: Cluster\nmetadata: {name: web-pg}\nspec: {instances: 1}\n"
+    files = {
+        f"{app}/hr.yaml": release("web", "odd"),
+        f"{app}/pg.yaml": cluster,
+        f"{app}/p.yaml": shapes.cnp("web", shapes.fqdn("api.example.com"), labels={"app.kubernetes.io/name": "web"})
+        + shapes.cnp("web-pg", shapes.WORLD, labels={"cnpg.io/cluster": "web-pg"}),
+    }
+    found = resolve(index(files), "n", f"web-{HASH}")
+    assert [one.placed.policy.name for one in found.policies] == ["web"]
+    assert [one.posture.value for one in hear(found).statements] == ["bounded"]
+    assert told(files, "n/web-pg-1") == Told("web", "web-pg", "web-pg", ["web-pg"])
+
+
+def test_of_equals_the_one_that_bears_the_name_is_primary_or_none() -> None:
+    app = "kubernetes/apps/n/odd/app"
+    files = {f"{app}/hr.yaml": release("odd", "odd")}
+    for part in ("canary", "gateway", "single"):
+        labels = {"app.kubernetes.io/name": "odd", "app.kubernetes.io/component": part}
+        files[f"{app}/{part}.yaml"] = shapes.cnp(
+            "odd" if part == "single" else f"x-{part}", shapes.WORLD, labels=labels
+        )
+    assert told(files, f"n/odd-{HASH}").primary == "odd"
+    files[f"{app}/single.yaml"] = files[f"{app}/single.yaml"].replace("name: odd\n", "name: y\n")
+    assert told(files, f"n/odd-{HASH}").primary is None
+
+
+def test_labels_in_the_values_of_any_chart_count() -> None:
+    app, opt_out = "kubernetes/apps/n/odd/app", "{podLabels: {egress.example/custom: 'true'}}"
+    baseline = shapes.cnp(
+        "baseline",
+        shapes.WORLD,
+        kind="CiliumClusterwideNetworkPolicy",
+        selector="{matchExpressions: [{key: egress.example/custom, operator: DoesNotExist}]}",
+    )
+    own = shapes.cnp("odd", shapes.fqdn("a.example"))
+    for values, names, posture in ((opt_out, ["odd"], ["bounded"]), ("{}", ["odd", "baseline"], [])):
+        files = {f"{app}/hr.yaml": release("odd", "odd", values), f"{app}/p.yaml": own, "k/b.yaml": baseline}
+        found = resolve(index(files), "n", f"odd-{HASH}")
+        assert [one.placed.policy.name for one in found.policies] == names
+        assert [one.posture.value for one in hear(found).statements] == posture
+
+
+def test_an_override_of_the_name_counts_for_any_chart() -> None:
+    app = "kubernetes/apps/n/my-bouncer/app"
+    labels = {"app.kubernetes.io/name": "my-bouncer", "app.kubernetes.io/instance": "my-bouncer"}
+    files = {
+        f"{app}/hr.yaml": release("my-bouncer", "vendor-proxy", "{nameOverride: my-bouncer}"),
+        f"{app}/p.yaml": shapes.cnp("x", shapes.WORLD, labels=labels),
+    }
+    found = resolve(index(files), "n", f"my-bouncer-{HASH}")
+    assert [(one.placed.policy.name, one.sure, one.primary) for one in found.policies] == [("x", True, True)]
+
+
+def test_what_post_renderers_change_exists() -> None:
+    patch = (
+        "  postRenderers:\n    - kustomize: {patches: [{target: {kind: Deployment, name: vendor-lapi}, patch: x}]}\n"
+    )
+    files = {"kubernetes/apps/n/vendor/app/hr.yaml": release("vendor", "odd", more=patch)}
+    assert told(files, f"n/vendor-lapi-{HASH}").app == "vendor"
+    assert told(files, f"n/vendor-else-{HASH}").app is None
+
+
+def test_a_chart_that_is_known_does_not_claim_more_than_it_renders() -> None:
+    files = {"kubernetes/apps/cert-manager/cert-manager/app/hr.yaml": release("cert-manager", "cert-manager")}
+    assert told(files, f"cert-manager/cert-manager-webhook-{HASH}").app == "cert-manager"
+    assert told(files, "cert-manager/cert-manager-0").app is None
+    assert told(files, f"cert-manager/cert-manager-csi-driver-{HASH}").app is None
+
+
+def test_an_ingress_opt_in_is_nobodys_own_policy() -> None:
+    ingress = shapes.cnp("gateway", kind="CiliumClusterwideNetworkPolicy", labels={"ingress.example/allow": "true"})
+    files = {
+        "kubernetes/apps/n/x/app/hr.yaml": shapes.app_template("x", labels={"ingress.example/allow": "true"}),
+        "k/p.yaml": ingress,
+    }
+    assert told(files, f"n/x-{HASH}") == Told("x", "x", None, ["gateway"])
+
+
+def test_two_policies_that_ask_for_a_name_nobody_declares() -> None:
+    def policy(instance: str) -> str:
+        labels = {"app.kubernetes.io/name": "external-dns", "app.kubernetes.io/instance": instance}
+        return shapes.cnp(instance, shapes.WORLD, labels=labels, namespace="n")
+
+    files = {"k/a.yaml": policy("a-dns"), "k/b.yaml": policy("b-dns")}
+    assert told(files, f"n/external-dns-{HASH}") == Told(None, None, None, [])
+
+
+def test_the_parts_of_a_crunchy_cluster() -> None:
+    cluster = (
+        "apiVersion: postgres-operator.crunchydata.com/v1beta1\nkind: PostgresCluster\nmetadata: {name: pg}\n"
+        "spec: {instances: [{name: main, metadata: {labels: {role: db}}}], proxy: {pgBouncer: {}}, backups: {pgbackrest: {}}}\n"
+    )
+    app = "kubernetes/apps/n/postgres/app"
+    files = {f"{app}/c.yaml": cluster, f"{app}/p.yaml": shapes.cnp("db", shapes.WORLD, labels={"role": "db"})}
+    assert told(files, "n/pg-main-h7km-0") == Told("postgres", "pg-main", "db", ["db"])
+    for pod in (f"pg-pgbouncer-{HASH}", "pg-repo-host-0"):
+        assert (told(files, f"n/{pod}").app, told(files, f"n/{pod}").primary) == ("postgres", None)
+
+
+@pytest.mark.parametrize(
+    ("files", "pod", "app"),
+    [
+        # A directory that is called like the namespace is an app where one of its workloads is called so, too.
+        (
+            {f"apps/loops/{name}.yaml": shapes.deployment(name, namespace="loops") for name in ("loops", "redis")},
+            f"loops/redis-{HASH}",
+            "loops",
+        ),
+        # Or where the Application is.
+        (
+            {
+                "argo/pages.yaml": "apiVersion: argoproj.io/v1alpha1\nkind: Application\nmetadata: {name: pages}\n"
+                "spec: {source: {path: m/pages}, destination: {namespace: pages}}\n",
+                "m/pages/chrome.yaml": shapes.deployment("chrome"),
+                "m/pages/web.yaml": shapes.deployment("web"),
+            },
+            f"pages/chrome-{HASH}",
+            "pages",
+        ),
+        # A template that one Kustomization fills in belongs to it.
+        (
+            {
+                "apps/one/ks.yaml": shapes.flux("one-db", "db/template", target="one", substitute={"NAME": "one"}),
+                "db/template/c.yaml": "apiVersion: postgresql.cnpg.io/v1\nkind: Cluster\nmetadata: {name: 'pg-${NAME}'}\nspec: {}\n",
+            },
+            "one/pg-one-1",
+            "one",
+        ),
+    ],
+)
+def test_the_app_of_a_helper(files: shapes.Files, pod: str, app: str) -> None:
+    assert told(files, pod).app == app
+
+
+def test_two_root_kustomizations_in_one_file() -> None:
+    cluster = "apiVersion: postgresql.cnpg.io/v1\nkind: Cluster\nmetadata: {name: 'pg-${NAME}'}\nspec: {}\n"
+    kustomizations = [shapes.flux(f"{n}-db", "db/template", target=n, substitute={"NAME": n}) for n in ("one", "two")]
+    files = {"flux/k.yaml": "".join(kustomizations), "db/template/c.yaml": cluster}
+    assert [told(files, f"{name}/pg-{name}-1").workload for name in ("one", "two")] == ["pg-one", "pg-two"]
+
+
+def test_a_comment_above_the_labels_and_one_for_each_controller() -> None:
+    text = (
+        "---\napiVersion: helm.toolkit.fluxcd.io/v2\nkind: HelmRelease\nmetadata: {name: x}\nspec:\n"
+        "  chart: {spec: {chart: app-template, version: 4.4.0}}\n  values:\n    defaultPodOptions:\n"
+        "      # ingress-from-gateway and internet egress (BitTorrent peers and trackers)\n      labels:\n"
+        '        egress.home.arpa/allow-world: "true"\n    controllers: {x: {containers: {app: {}}}}\n'
+    )
+    files = shapes.opt_in() | {"kubernetes/apps/media/recyclarr/helmrelease.yaml": text}
+    said = hear(resolve(index(files), "media", f"x-{HASH}")).statements
+    assert [one.posture.value for one in said] == ["unbounded"]

@@ -285,8 +285,8 @@ def test_the_name_and_the_namespace_of_a_release(name: str, spec: str, expected:
 @pytest.mark.parametrize(
     ("spec", "chart", "labels"),
     [
-        ("chart: {spec: {chart: my-shop}}", "my-shop", ((INSTANCE, "sonarr"), (NAME, "my-shop"))),
-        ("chart: {spec: {chart: ./charts/shop/}}", "shop", ((INSTANCE, "sonarr"), (NAME, "shop"))),
+        ("chart: {spec: {chart: my-shop}}", "my-shop", ((INSTANCE, "sonarr"),)),
+        ("chart: {spec: {chart: ./charts/shop/}}", "shop", ((INSTANCE, "sonarr"),)),
         # the name of an OCIRepository is not that of its chart
         ("chartRef: {kind: OCIRepository, name: sonarr}", "", ((INSTANCE, "sonarr"),)),
     ],
@@ -643,7 +643,7 @@ def test_a_chart_of_k3s() -> None:
 
 def test_a_chart_of_a_kustomization() -> None:
     (found,) = from_chart("shop", "shop", {}, "network")
-    assert found.labels == ((INSTANCE, "shop"), (NAME, "shop"))
+    assert found.labels == ((INSTANCE, "shop"),)
     (unseen,) = from_chart("sonarr", "app-template", read("controllers: {app: {}}"), None, "4.2.0", complete=False)
     assert (unseen.kind, unseen.namespace, unseen.complete) == ("Deployment", None, False)
 

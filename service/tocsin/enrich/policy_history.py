@@ -10,7 +10,8 @@ from tocsin.enrich.enricher import located
 from tocsin.errors import LookupFailed
 from tocsin.findings import Change, Findings, Gap, Inquiry, PolicyFacts, PolicyMatch, Releases
 from tocsin.gitops.repository import Repository
-from tocsin.gitops.resolve import Resolution, Selected, resolve
+from tocsin.gitops.resolve import Resolution, resolve
+from tocsin.gitops.selection import Selected
 from tocsin.gitops.testimony import hear
 from tocsin.model import Destination, Kind
 from tocsin.policy.reach import Access, Reach, reach

@@ -1,7 +1,8 @@
 """What a chart names its workloads, and how a table of charts says so. Pure.
 
 A row is a kind, a name, labels and conditions. In a text, `{full}` and `{name}` are the chart's `fullname` and `name`
-(templates/_helpers.tpl, nearly the same in every chart), `{release}` is the release, and `{a.b:c}` the value of `a.b`,
+(templates/_helpers.tpl, nearly the same in every chart), `{release}` is the release, `{namespace}` is left for whoever
+knows it, and `{a.b:c}` the value of `a.b`,
 or else `c`. Conditions, all of which must hold: `a.b` is not switched off, `+a.b` is switched on, `!a.b` is not
 switched on, `a.b=c`, `a.b!=c`, `a.b~c` is not set or is a list with `c`, `+a.b~c` is a list with `c`. A value that is
 set to null is not set, as in Helm.
@@ -112,7 +113,7 @@ def workloads(
 def _own(chart: Chart, chart_name: str, release: str, values: Mapping[str, Any]) -> Iterator[Rendered]:
     name = _override(chart, values, "nameOverride") or chart.name or chart_name
     full = _fullname(chart, name, release, values)
-    known = {"full": full, "name": _cut(name, LONGEST_POD), "release": release}
+    known = {"full": full, "name": _cut(name, LONGEST_POD), "release": release, "namespace": "{namespace}"}
     for each in chart.rows:
         kind = _KINDS.get(_filled(each.kind, known, values).lower())
         own = _filled(each.name, known, values)

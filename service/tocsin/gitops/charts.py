@@ -13,7 +13,7 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 from tocsin.gitops.chart_names import Chart, Rendered, Row, fixed, row, several, single, standard, workloads
-from tocsin.gitops.pod_template import INSTANCE, NAME
+from tocsin.gitops.pod_template import COMPONENT, INSTANCE, NAME, PART_OF
 
 __all__ = ["CHARTS", "Rendered", "rendered"]
 
@@ -78,13 +78,15 @@ def _cilium(kind: str, name: str, *when: str) -> Row:
 
 
 def _flux(name: str, default: bool = True) -> Row:
-    return fixed("Deployment", name, f"{'' if default else '+'}instance.components~{name}")
+    more = ((COMPONENT, name), (PART_OF, "flux"))
+    return fixed("Deployment", name, f"{'' if default else '+'}instance.components~{name}", more=more)
 
 
 def _longhorn(kind: str, name: str) -> Row:
     return fixed(kind, name, more=standard())
 
 
+_CILIUM_OPERATOR: Final = ((NAME, "cilium-operator"), ("io.cilium/app", "operator"))
 _CLEAN: Final = "cleanPrometheusOperatorObjectNames"
 
 CHARTS: Final[Mapping[str, Chart]] = {
@@ -110,7 +112,11 @@ CHARTS: Final[Mapping[str, Chart]] = {
                 "Deployment",
                 "{full}-operator",
                 "prometheusOperator.enabled",
-                labels=(("app", "{name}-operator"), (INSTANCE, "{release}"), ("release", "{release}")),
+                labels=(
+                    *standard("prometheus-operator", "{name}-prometheus-operator"),
+                    ("app", "{name}-operator"),
+                    ("release", "{release}"),
+                ),
             ),
             _prometheus("{full}-prometheus", f"!{_CLEAN}"),
             _prometheus("{full}", f"+{_CLEAN}"),
@@ -174,7 +180,13 @@ CHARTS: Final[Mapping[str, Chart]] = {
     "cilium": several(
         fixed("DaemonSet", "cilium", "agent", key="k8s-app", more=((NAME, "cilium-agent"),)),
         _cilium("DaemonSet", "cilium-envoy", "envoy.enabled"),
-        fixed("Deployment", "cilium-operator", "operator.enabled", key="name", more=(("io.cilium/app", "operator"),)),
+        fixed(
+            "Deployment",
+            "cilium-operator",
+            "operator.enabled",
+            key="name",
+            more=_CILIUM_OPERATOR,
+        ),
         _cilium("Deployment", "hubble-relay", "+hubble.relay.enabled"),
         _cilium("Deployment", "hubble-ui", "+hubble.ui.enabled"),
     ),
@@ -234,7 +246,11 @@ CHARTS: Final[Mapping[str, Chart]] = {
     # envoyproxy/gateway, charts/gateway-helm
     "gateway-helm": several(fixed("Deployment", "envoy-gateway", key="control-plane", more=standard())),
     # traefik/traefik-helm-chart; the namespace is in the label of the instance
-    "traefik": single("{deployment.kind:Deployment}", "deployment.enabled", labels=((NAME, "{name}"),)),
+    "traefik": single(
+        "{deployment.kind:Deployment}",
+        "deployment.enabled",
+        labels=((NAME, "{name}"), (INSTANCE, "{release}-{namespace}")),
+    ),
     # cloudnative-pg/charts, dragonflydb/dragonfly-operator, CrunchyData/postgres-operator-examples (helm/install)
     "cloudnative-pg": single("Deployment"),
     "dragonfly-operator": single("Deployment"),
@@ -329,9 +345,28 @@ CHARTS: Final[Mapping[str, Chart]] = {
         _kyverno("reports-controller", "reportsController"),
     ),
     # goauthentik/helm, charts/authentik
-    "authentik": several(
-        row("Deployment", "{full}-{server.name:server}", "server.enabled", labels=standard("{server.name:server}")),
-        row("Deployment", "{full}-{worker.name:worker}", "worker.enabled", labels=standard("{worker.name:worker}")),
+    "authentik": Chart(
+        (
+            row("Deployment", "{full}-{server.name:server}", "server.enabled", labels=standard("{server.name:server}")),
+            row("Deployment", "{full}-{worker.name:worker}", "worker.enabled", labels=standard("{worker.name:worker}")),
+        ),
+        subcharts=(("postgresql", "+postgresql.enabled"), ("redis", "+redis.enabled")),
+    ),
+    # bitnami/charts, bitnami/thanos
+    "thanos": several(
+        _component("Deployment", "query", "query.enabled"),
+        _component("Deployment", "query-frontend", "queryFrontend.enabled"),
+        _component("StatefulSet", "storegateway", "+storegateway.enabled"),
+        _component("StatefulSet", "compactor", "+compactor.enabled"),
+        _component("StatefulSet", "ruler", "+ruler.enabled"),
+        _component("StatefulSet", "receive", "+receive.enabled"),
+        _component("Deployment", "bucketweb", "+bucketweb.enabled"),
+    ),
+    # crowdsecurity/helm-charts, charts/crowdsec
+    "crowdsec": several(
+        row("DaemonSet", "{release}-agent", "agent.enabled", labels=()),
+        row("Deployment", "{release}-lapi", "lapi.enabled", labels=()),
+        row("Deployment", "{release}-appsec", "+appsec.enabled", labels=()),
     ),
     # argoproj/argo-helm, charts/argo-cd; `nameOverride` is set in values.yaml
     "argo-cd": Chart(

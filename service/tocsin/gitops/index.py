@@ -32,13 +32,14 @@ class Layout:
 class PlacedPolicy:
     """A policy with its file. `namespace` is empty for a clusterwide policy, None where it cannot be told.
 
-    `directory` is that of the app it belongs to, None where several share one. `deployed` is False where no root
-    reaches it.
+    `app` and `directory` are those of the app it belongs to, None where that cannot be told or several share one.
+    `deployed` is False where no root reaches it.
     """
 
     policy: Policy
     file: str
     namespace: str | None
+    app: str | None = None
     directory: str | None = None
     deployed: bool = True
 
@@ -119,14 +120,14 @@ class _Placing:
     def __init__(self, applied: Sequence[Applied], layout: Layout) -> None:
         self._layout = layout
         self._shared = _shared(applied)
-        self._places = Places(
-            (
-                Occupant(self._base(each), self._namespace(each, one.namespace, one), own_name(one))
-                for each in applied
-                for one in each.workloads
-            ),
-            layout.path_templates,
-        )
+        self._places = Places((one for each in applied for one in self._occupants(each)), layout.path_templates)
+
+    def _occupants(self, applied: Applied) -> Iterator[Occupant]:
+        base, unit = self._base(applied), applied.context.unit
+        for one in applied.workloads:
+            yield Occupant(base, self._namespace(applied, one.namespace, one), own_name(one), unit)
+        for policy in applied.content.policies:
+            yield Occupant(base, self._namespace(applied, policy.written_namespace), "", unit)
 
     def policies(self, applied: Applied) -> Iterator[PlacedPolicy]:
         base = self._base(applied)
@@ -135,7 +136,8 @@ class _Placing:
             place = self._places.place(base, namespace, None)
             name = f"{applied.context.prefix}{policy.name}{applied.context.suffix}"
             renamed = policy if name == policy.name else replace(policy, name=name)
-            yield PlacedPolicy(renamed, applied.path, namespace, place.directory, applied.context.deployed)
+            app = place.app if place.directory is not None else None
+            yield PlacedPolicy(renamed, applied.path, namespace, app, place.directory, applied.context.deployed)
 
     def workloads(self, applied: Applied) -> Iterator[PlacedWorkload]:
         base, context = self._base(applied), applied.context
@@ -146,7 +148,7 @@ class _Placing:
             named = replace(
                 one,
                 name=f"{context.prefix}{one.name}{context.suffix}",
-                labels=one.labels if one.release else tuple(sorted({*one.labels, *labels})),
+                labels=_in_namespace(one.labels, namespace) if one.release else tuple(sorted({*one.labels, *labels})),
             )
             component = self._places.component(base, place, applied.path)
             keys = {key for key, _ in named.labels}
@@ -167,7 +169,8 @@ class _Placing:
         if context.borrowed:
             return context.base
         directory = applied.path.rpartition("/")[0]
-        return context.outer or directory if applied.path in self._shared else directory
+        elsewhere = applied.path in self._shared or applied.content.templated
+        return context.outer or directory if elsewhere else directory
 
     def _namespace(self, applied: Applied, own: str | None, workload: Workload | None = None) -> str | None:
         context = applied.context
@@ -178,6 +181,13 @@ class _Placing:
         if namespace is None:
             return template.place(applied.path, self._layout.path_templates).namespace
         return None if substitute.unresolved(namespace) or "{" in namespace else namespace
+
+
+def _in_namespace(labels: Labels, namespace: str | None) -> Labels:
+    """Labels of a chart in which the namespace stands for itself."""
+    if not any("{namespace}" in value for _, value in labels):
+        return labels
+    return tuple((key, value.replace("{namespace}", namespace or "")) for key, value in labels)
 
 
 def own_name(workload: Workload) -> str:

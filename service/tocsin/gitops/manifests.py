@@ -33,9 +33,12 @@ _KIND: Final = re.compile(
     rf"""^[ \t]*["']?(?:-[ \t]+)?["']?kind["']?:[ \t]*["']?({"|".join(_KINDS)})\b""", re.MULTILINE
 )
 _FLOW: Final = re.compile(rf"""[{{,][ \t]*["']?kind["']?:[ \t]*["']?({"|".join(_KINDS)})\b""")
-_VALUES: Final = re.compile(r"^controllers:", re.MULTILINE)
+_OBJECT: Final = re.compile(r"""^["']?(?:kind|apiVersion)["']?:""", re.MULTILINE)
 _OVERLAY: Final = re.compile(r"^(?:resources|components|bases|namespace|transformers|helmCharts):", re.MULTILINE)
+_LABELS: Final = re.compile(r"(?:labels|podLabels|pod|defaultPodOptions):(?:[ ]+#.*)?")
+"""What a block of a pod's labels stands under; a comment above it speaks of them."""
 _LONGEST_SETTINGS: Final = 16_000
+_LONGEST_VALUES: Final = 64_000
 _LABEL: Final = re.compile(r"""[ ]*["']?(?P<key>[\w.-]+/[\w.-]+|[\w.-]*egress[\w.-]*)["']?:[^#]*(?P<beside>#.*)?""")
 
 
@@ -118,7 +121,9 @@ def read(text: str) -> File:
 
 
 def _wanted(text: str) -> bool:
-    return any(pattern.search(text) for pattern in (_KIND, _FLOW, _VALUES, _OVERLAY))
+    if any(pattern.search(text) for pattern in (_KIND, _FLOW, _OVERLAY)):
+        return True
+    return len(text) <= _LONGEST_VALUES and not _OBJECT.search(text)  # values of a chart have no kind
 
 
 def _sort(found: _Found, resource: Mapping[str, Any], document: Document) -> None:
@@ -128,7 +133,7 @@ def _sort(found: _Found, resource: Mapping[str, Any], document: Document) -> Non
     elif kind in ("Kustomization", "Component") or (kind is None and _OVERLAY.search(document.text)):
         inline = [kustomize.transformer(each) for each in _inline(resource)]
         found.overlay = kustomize.overlay(resource, tuple(each for each in inline if each))
-    elif kind is None and isinstance(resource.get("controllers"), dict):
+    elif kind is None:
         found.values = resource
     elif handler := _HANDLERS.get(str(kind)):
         handler(found, resource, document)
@@ -199,16 +204,23 @@ _HANDLERS: Final[Mapping[str, Callable[[_Found, Mapping[str, Any], Document], No
 
 
 def _label_comments(text: str) -> Iterator[tuple[str, str]]:
-    """The comment above or beside each line that could be a label."""
+    """The comments above, beside and over the block of each line that could be a label."""
     above: list[str] = []
+    blocks: list[tuple[int, list[str]]] = []
     for line in text.splitlines():
-        if line.lstrip().startswith("#"):
-            above.append(line)
+        written = line.lstrip()
+        if written.startswith("#"):
+            above.append(written)
             continue
-        found = _LABEL.fullmatch(line)
-        said = [comment.strip(" #") for comment in (*above, (found["beside"] or "") if found else "")]
-        if found and any(said):
-            yield found["key"], " ".join(filter(None, said))
+        depth = len(line) - len(written)
+        while blocks and written and depth <= blocks[-1][0]:
+            blocks.pop()
+        if _LABELS.fullmatch(written):
+            blocks.append((depth, above))
+        elif found := _LABEL.fullmatch(line):
+            said = [*(each for _, over in blocks for each in over), *above, found["beside"] or ""]
+            if words := " ".join(filter(None, (each.strip(" #") for each in said))):
+                yield found["key"], words
         above = []
 
 

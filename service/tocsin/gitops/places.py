@@ -48,11 +48,15 @@ class Place:
 
 @dataclass(frozen=True, slots=True)
 class Occupant:
-    """Something declared in a directory; `own_name` is the release's, or else the workload's."""
+    """Something declared in a directory; `own_name` is the release's, or else the workload's, empty for a policy.
+
+    `unit` is the name of the Flux Kustomization or Argo CD Application that applies it, empty where there is none.
+    """
 
     base: str
     namespace: str | None
     own_name: str
+    unit: str = ""
 
 
 class Places:
@@ -62,14 +66,18 @@ class Places:
         self._templates = templates
         self._names: defaultdict[str, set[str]] = defaultdict(set)
         self._bases: defaultdict[str, set[str]] = defaultdict(set)
+        self._units: set[str] = set()
         seen = list(occupants)
         for each in seen:
             found = self._laid_out(each.base, each.namespace)
             if found is None:
-                self._names[_named(each.base)].add(each.own_name)
+                directory = _named(each.base)
+                self._names[directory].update(filter(None, [each.own_name]))
+                if each.unit and _related(each.unit, posixpath.basename(directory)):
+                    self._units.add(directory)
         for each in seen:
             place = self.place(each.base, each.namespace, each.own_name)
-            if place.directory is not None:
+            if place.directory is not None and each.own_name:
                 self._bases[place.directory].add(each.base)
 
     def place(self, base: str, namespace: str | None, own_name: str | None) -> Place:
@@ -79,9 +87,10 @@ class Places:
         directory = _named(base)
         candidate, names = posixpath.basename(directory), self._names.get(directory, set())
         related = {name for name in names if _related(name, candidate)}
-        if directory and (names == related or len(names) == 1) and candidate not in GENERIC:
-            shared = candidate == namespace and len(names) == 1 and not related
-            return Place(next(iter(names)) if shared else candidate, directory)
+        told = bool(related) or directory in self._units
+        if directory and (told or len(names) <= 1) and candidate not in GENERIC:
+            shared = candidate == namespace and not told
+            return Place(next(iter(names), None) if shared else candidate, directory)
         if own_name is not None and _related(own_name, candidate) and candidate not in GENERIC:
             return Place(candidate, None)
         return Place(own_name, None)

@@ -85,6 +85,7 @@ _PLACES: Final[Mapping[tuple[str, str], _Place]] = {
     ("operator.victoriametrics.com", "VMAgent"): _monitoring("vmagent"),
     ("operator.victoriametrics.com", "VMAlert"): _monitoring("vmalert"),
     ("operator.victoriametrics.com", "VMAlertmanager"): _monitoring("vmalertmanager"),
+    ("operator.victoriametrics.com", "VMAuth"): _monitoring("vmauth"),
     ("grafana.integreatly.org", "Grafana"): _Place(
         ("spec", "deployment", "spec", "template", "metadata", "labels"),
         ("spec", "deployment", "spec", "template", "spec"),

@@ -5,32 +5,15 @@ then the workloads that the repository declares, each matched by the names its k
 of the pod's name without what was generated. Never across namespaces; a tie between apps is no answer.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection
 from dataclasses import dataclass, replace
 from typing import Final
 
-from tocsin.gitops.index import Index, Labels, PlacedPolicy, PlacedWorkload
+from tocsin.gitops.index import Index, PlacedPolicy, PlacedWorkload
+from tocsin.gitops.selection import Selected, asked_for, asking_for, for_everybody, policies_of
 from tocsin.pod_names import OPERATED, matches, strip_pod_name
-from tocsin.policy.document import Rule
-from tocsin.policy.selector import Answer, Fit, fit, selects, specificity
 
 RELEASE: Final = "HelmRelease"
-
-
-@dataclass(frozen=True, slots=True)
-class Selected:
-    """A policy that selects a workload, with the rules that do.
-
-    `sure` says that labels prove it; otherwise the workload's name, or the app's directory, makes it likely. `own` says
-    that it is meant for this workload, not for a whole namespace. `comments` are those beside the labels it asks for.
-    """
-
-    placed: PlacedPolicy
-    rules: tuple[Rule, ...]
-    sure: bool
-    own: bool
-    primary: bool = False
-    comments: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,13 +57,14 @@ def resolve(index: Index, namespace: str, pod: str | None = None, workload: str 
     known = {each for one in index.workloads_in(namespace) for each in (one.workload.name, one.workload.release)}
     if name in known:
         return _unresolved(namespace, pod, workload, f"pods of {name} in {namespace} are not called like this")
-    if named := _named_by_policy(index, namespace, name):
-        chosen = _with_primary(named, None)
-        where = next((one.placed for one in chosen if one.primary), chosen[0].placed)
+    if chosen := asking_for(index, namespace, name):
+        where = next((one.placed for one in chosen if one.primary), None)
+        if where is None:
+            return _unresolved(namespace, pod, workload, f"several policies ask for {name}")
         return Resolution(
             namespace,
             pod,
-            app=name,
+            app=where.app if where.app and name.startswith(f"{where.app}-") else name,
             workload=name,
             component=where.directory or where.file,
             file=None,
@@ -90,34 +74,21 @@ def resolve(index: Index, namespace: str, pod: str | None = None, workload: str 
             policies=chosen,
         )
     nobody = _unresolved(namespace, pod, workload, f"nothing in {namespace} is called {name}")
-    return replace(nobody, policies=_for_everybody(index, namespace)) if workload else nobody
-
-
-def policies_of(
-    index: Index, placed: PlacedWorkload, namespace: str
-) -> tuple[tuple[Selected, ...], tuple[PlacedPolicy, ...]]:
-    """The policies that select a declared workload, the one meant for it first; and those that may."""
-    found, possible = [], []
-    labels = (*placed.workload.labels, *_namespace_labels(index, namespace))
-    for policy in index.policies_in(namespace):
-        if policy.deployed or not placed.deployed:
-            selected, maybe = _select(policy, placed, namespace, labels)
-            found += [selected] if selected else []
-            possible += [policy] if maybe else []
-    return _with_primary(found, placed), tuple(possible)
+    return replace(nobody, policies=for_everybody(index, namespace)) if workload else nobody
 
 
 def _declared(index: Index, namespace: str, pod: str | None, workload: str | None) -> tuple[PlacedWorkload | None, str]:
     """The declared workload and the evidence; no workload and a reason where several apps fit as well."""
     known = index.workloads_in(namespace)
+    rendered = {one.workload.name for one in known if one.workload.kind != RELEASE}
     if workload is not None:
         candidates, how = [one for one in known if _is_called(one, workload)], "name of the workload"
-        candidates = candidates or [one for one in known if _of_release(one, workload, index, namespace)]
+        candidates = candidates or [one for one in known if _of_release(one, workload, index, namespace, rendered)]
     elif pod is not None:
-        candidates, how = [one for one in known if _names(one, pod)], "name of the pod"
+        candidates, how = [one for one in known if _names(one, pod, rendered)], "name of the pod"
         stripped = strip_pod_name(pod)
         if not candidates and stripped:
-            candidates = [one for one in known if _of_release(one, stripped, index, namespace)]
+            candidates = [one for one in known if _of_release(one, stripped, index, namespace, rendered)]
     else:
         return None, ""
     if not candidates:
@@ -141,119 +112,27 @@ def _is_called(one: PlacedWorkload, workload: str) -> bool:
     return any(matches(declared.kind, declared.name, f"{workload}{end}") for end in ("-0", "-bcdfg", "-bcdfgh-bcdfg"))
 
 
-def _names(one: PlacedWorkload, pod: str) -> bool:
+def _names(one: PlacedWorkload, pod: str, rendered: Collection[str]) -> bool:
+    """A release claims a pod that is called like it, but where its chart is known to make a workload of that name."""
     workload = one.workload
     if workload.kind == RELEASE:
-        return strip_pod_name(pod) == workload.name
+        return workload.name not in rendered and strip_pod_name(pod) == workload.name
     return matches(workload.kind, workload.name, pod)
 
 
-def _of_release(one: PlacedWorkload, name: str, index: Index, namespace: str) -> bool:
+def _of_release(one: PlacedWorkload, name: str, index: Index, namespace: str, rendered: Collection[str]) -> bool:
     """Whether a workload belongs to a release of a chart that is not known: something must speak of that part of it."""
     workload = one.workload
     if workload.kind != RELEASE:
         return False
     if name == workload.name:
-        return True
+        return name not in rendered
     part = name.removeprefix(f"{workload.name}-")
     if part == name:
         return False
     own = (each for each in index.policies_in(namespace) if each.directory and each.directory == one.directory)
-    asked = {value for each in own for rule in each.policy.rules for value in _asked_for(rule)}
+    asked = {value for each in own for rule in each.policy.rules for value in asked_for(rule)}
     return bool({part, name} & asked)
-
-
-def _asked_for(rule: Rule) -> set[str]:
-    """The values of labels that a rule asks its pods for, but for namespaces."""
-    requirements = rule.selector.requirements if rule.selector else ()
-    return {
-        value for item in requirements if item.operator == "In" and "namespace" not in item.key for value in item.values
-    }
-
-
-def _named_by_policy(index: Index, namespace: str, name: str) -> list[Selected]:
-    """For a workload that is not declared: the policies that ask for its very name, and then the broad ones."""
-    found = []
-    for placed in index.policies_in(namespace):
-        fits = [(_fit(rule, namespace, (name,)), rule) for rule in placed.policy.rules]
-        exact = [rule for _, rule in fits if name in _asked_for(rule) and len(_asked_for(rule)) == 1]
-        rules = tuple(rule for fits_how, rule in fits if fits_how is not Fit.NONE or rule in exact)
-        if rules:
-            own = bool(exact) or any(how >= Fit.NAMED for how, _ in fits)
-            found.append(Selected(placed, rules, sure=False, own=own))
-    return found if any(one.own for one in found) else []
-
-
-def _for_everybody(index: Index, namespace: str) -> tuple[Selected, ...]:
-    """The policies that select every pod of a namespace, whatever its labels."""
-    labels = _namespace_labels(index, namespace)
-    found = []
-    for placed in index.policies_in(namespace):
-        rules = [rule for rule in placed.policy.rules if selects(rule.selector, labels, complete=False) is Answer.YES]
-        if rules and placed.deployed:
-            found.append(Selected(placed, tuple(rules), sure=True, own=False))
-    return tuple(found)
-
-
-def _select(
-    policy: PlacedPolicy, placed: PlacedWorkload, namespace: str, labels: Labels
-) -> tuple[Selected | None, bool]:
-    """The rules that select the workload, for certain or likely; else whether one may."""
-    workload = placed.workload
-    same_app = policy.directory is not None and policy.directory == placed.directory
-    vague = bool(workload.release) and not workload.complete and workload.chart != "app-template"
-    names = {workload.name, placed.app} if vague else set()  # any other says what its pods carry
-    surely, likely, maybe = [], [], False
-    for rule in policy.policy.rules:
-        answer = selects(rule.selector, labels, complete=workload.complete)
-        if answer is Answer.YES:
-            surely.append(rule)
-        elif answer is Answer.MAYBE and names and (same_app or _fit(rule, namespace, names) >= Fit.LIKELY):
-            likely.append(rule)
-        maybe |= answer is Answer.MAYBE
-    rules = tuple(surely) or tuple(likely)
-    if not rules:
-        return None, maybe
-    own = same_app or any(specificity(rule.selector, clusterwide=policy.policy.clusterwide) > 1 for rule in rules)
-    asked = {item.key for rule in rules if rule.selector for item in rule.selector.requirements}
-    beside = tuple(said for key, said in placed.comments if key in asked)
-    return Selected(policy, tuple(surely + likely), sure=bool(surely), own=own, comments=beside), False
-
-
-def _fit(rule: Rule, namespace: str, names: Iterable[str]) -> Fit:
-    return max((fit(rule.selector, namespace, name) for name in names), default=Fit.NONE)
-
-
-def _with_primary(found: Sequence[Selected], placed: PlacedWorkload | None) -> tuple[Selected, ...]:
-    """Orders the policies and marks the one meant for the workload, unless two are meant for it equally."""
-
-    def rank(one: Selected) -> tuple[object, ...]:
-        same_app = placed is not None and one.placed.directory is not None and one.placed.directory == placed.directory
-        beside = placed is not None and one.placed.file.rpartition("/")[0] == placed.file.rpartition("/")[0]
-        speaks = any(rule.egress or rule.egress_deny for rule in one.rules)
-        return (
-            not one.placed.deployed,
-            not one.own,
-            not one.sure,
-            one.placed.policy.clusterwide,
-            not same_app,
-            not speaks,
-            not beside,
-            -max((len(rule.selector.requirements) for rule in one.rules if rule.selector), default=0),
-        )
-
-    ordered = sorted(found, key=lambda one: (rank(one), one.placed.file, one.placed.policy.name))
-    if ordered and ordered[0].own:
-        ordered[0] = replace(ordered[0], primary=True)
-    return tuple(ordered)
-
-
-def _namespace_labels(index: Index, namespace: str) -> Labels:
-    pairs = dict(index.namespaces.get(namespace, ())) | {"kubernetes.io/metadata.name": namespace}
-    return (
-        ("io.kubernetes.pod.namespace", namespace),
-        *((f"io.cilium.k8s.namespace.labels.{key}", value) for key, value in sorted(pairs.items())),
-    )
 
 
 def of_declared(

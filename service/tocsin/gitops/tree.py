@@ -25,7 +25,8 @@ class Context:
     """What the outer layers do to an object, and where they are.
 
     `base` is the directory that is read. `outer` is the one from which a path led elsewhere, None where none did;
-    `borrowed` marks a component of kustomize, which belongs to whoever takes it in.
+    `borrowed` marks a component of kustomize, which belongs to whoever takes it in. `unit` is the name of the Flux
+    Kustomization or Application.
     `namespace` is forced upon every object; `default_namespace` serves one that names none, `last_namespace` one for
     which nothing else is known. `child_namespace` is forced upon Flux Kustomizations as their target.
     """
@@ -34,6 +35,7 @@ class Context:
     deployed: bool
     outer: str | None = None
     borrowed: bool = False
+    unit: str = ""
     namespace: str | None = None
     default_namespace: str | None = None
     last_namespace: str | None = None
@@ -116,8 +118,10 @@ class Walk:
         leading = [(path, each) for path, each in declared if self._leads(path, each, [other for other, _ in declared])]
         if not leading and not synced:
             leading = declared
+        started: set[str] = set()
         for path, each in sorted(leading, key=lambda pair: (len(pair[1].path), pair[0])):
-            if path not in self.reached:
+            if path in started or path not in self.reached:
+                started.add(path)
                 self.reached.add(path)
                 self._flux(each, path, Context(posixpath.dirname(path), deployed=True))
         argued = False
@@ -261,6 +265,7 @@ class Walk:
         inside = Context(
             base=one.path,
             deployed=context.deployed,
+            unit=one.name,
             outer=None if _within(one.path, posixpath.dirname(path)) else posixpath.dirname(path),
             namespace=one.target_namespace or context.child_namespace,
             last_namespace=own if own != "flux-system" else None,
@@ -278,7 +283,13 @@ class Walk:
         if charts:
             self._apply(Applied(context.base, File(), tuple(w for each in charts for w in each), context))
         for path in filter(self._exists, one.paths):
-            inside = Context(path, context.deployed, namespace=one.own_namespace, default_namespace=one.namespace)
+            inside = Context(
+                path,
+                context.deployed,
+                unit=one.name,
+                namespace=one.own_namespace,
+                default_namespace=one.namespace,
+            )
             if f"{path}/Chart.yaml" in self.files:
                 found = workloads.from_chart(one.name, posixpath.basename(path), {}, one.namespace)
                 self._apply(Applied(f"{path}/Chart.yaml", File(), found, inside))

@@ -9,13 +9,14 @@ A value may contain a variable of Flux (`${APP}`). It is taken as it stands, so 
 """
 
 import hashlib
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import Any, Final
 
 import yaml
 
 from tocsin.gitops import app_template, charts
+from tocsin.gitops.chart_names import Rendered
 from tocsin.gitops.pod_template import (
     COMPONENT,
     INSTANCE,
@@ -24,11 +25,13 @@ from tocsin.gitops.pod_template import (
     RUNNER_LABELS,
     Labels,
     at,
+    label,
     mapping,
     merged,
     named,
     pod_template,
 )
+from tocsin.pod_names import is_kubernetes_name
 from tocsin.yaml_documents import LOADER
 
 _MOVERS: Final = ("restic", "rclone", "rsync", "rsyncTLS", "kopia")
@@ -44,7 +47,8 @@ class Workload:
     release of one that is not. `namespace` is what the document says; `pins_namespace` marks a `targetNamespace`, which
     neither kustomize nor a Flux Kustomization changes. `labels` are sorted; a key with two values has one of them,
     which one is not known. `complete` says whether its pods have no other label that a policy could ask for.
-    `part` is the identifier of the controller where the `release` has several.
+    `part` is the identifier of the controller where the `release` has several. `stated` are labels that the values of a
+    chart give to some of its pods, nobody knows which.
     """
 
     kind: str
@@ -57,6 +61,7 @@ class Workload:
     chart: str = ""
     host_network: bool = False
     pins_namespace: bool = False
+    stated: Labels = ()
 
 
 def declared(
@@ -79,6 +84,8 @@ def declared(
             return _k3s_release(resource)
         case "volsync.backube", "ReplicationSource" | "ReplicationDestination" as kind:
             return _replication(kind, resource)
+        case "postgres-operator.crunchydata.com", "PostgresCluster":
+            return tuple(_crunchy(resource))
     return _simple(group, str(resource.get("kind") or ""), resource)
 
 
@@ -104,14 +111,17 @@ def from_chart(
     `complete` says whether these are all the values that are set.
     """
     name = chart.rstrip("/").rpartition("/")[2]
+    override = str(values.get("nameOverride") or "")
+    everywhere, somewhere = _labels_in(values)
     whole = Workload(
         kind="HelmRelease",
         name=release,
         namespace=namespace,
-        labels=merged({}, {INSTANCE: release} | ({NAME: name} if name else {})),
+        labels=merged(everywhere, {INSTANCE: release} | ({NAME: override} if override else {})),
         complete=False,
         release=release,
         chart=name,
+        stated=somewhere,
     )
     if name == "app-template" or (not name and app_template.is_like(values)):
         return _app_template(whole, values, version, complete)
@@ -119,9 +129,8 @@ def from_chart(
         return _runner_scale_set(whole, values)
     if name == "gha-runner-scale-set-controller":
         return (_runner_controller(whole, values),)
-    known = charts.rendered(name, release, values) or ()
     # What the table does not know (hooks, further modes of a chart) is left to the release as a whole.
-    return (whole, *(replace(whole, kind=one.kind, name=one.name, labels=one.labels, part=one.part) for one in known))
+    return (whole, *(_known(whole, one, everywhere) for one in charts.rendered(name, release, values) or ()))
 
 
 def _simple(group: str, kind: str, resource: Mapping[str, Any]) -> tuple[Workload, ...]:
@@ -130,6 +139,50 @@ def _simple(group: str, kind: str, resource: Mapping[str, Any]) -> tuple[Workloa
         return ()
     name, namespace = _identity(resource)
     return (Workload(kind, name, namespace, found.labels, found.complete, host_network=found.host_network),)
+
+
+def _crunchy(resource: Mapping[str, Any]) -> Iterator[Workload]:
+    """The sets of instances, the proxy and the repository host of Crunchy's operator (internal/naming/names.go)."""
+    (name, namespace), spec = _identity(resource), mapping(resource, "spec")
+    own = {"postgres-operator.crunchydata.com/cluster": name}
+    everywhere = at(spec, ("metadata", "labels"))
+
+    def part(kind: str, part: str, *path: str, of: Mapping[str, Any] = spec) -> Workload:
+        labels = merged({**everywhere, **at(of, (*path, "metadata", "labels"))}, own)
+        return Workload(kind, f"{name}-{part}", namespace, labels, complete=False, part=part)
+
+    for instance in spec.get("instances") or []:
+        yield part("PostgresCluster", str(instance.get("name") or "00"), of=instance)
+    if mapping(spec, "proxy"):
+        yield part("Deployment", "pgbouncer", "proxy", "pgBouncer")
+    if mapping(spec, "backups"):
+        yield part("StatefulSet", "repo-host", "backups", "pgbackrest")
+
+
+def _known(whole: Workload, one: Rendered, everywhere: Mapping[str, Any]) -> Workload:
+    labels = merged(everywhere, dict(one.labels))
+    return replace(whole, kind=one.kind, name=one.name, labels=labels, part=one.part)
+
+
+def _labels_in(values: Mapping[str, Any]) -> tuple[Mapping[str, Any], Labels]:
+    """Labels for all pods of a chart, as its values have them by custom, and those for some of its pods."""
+    everywhere = {**mapping(values, "commonLabels"), **_flat(values.get("podLabels"))}
+    found: dict[tuple[str, str], None] = {}
+    waiting: list[tuple[Any, bool]] = [(each, key == "pod") for key, each in values.items() if key != "podLabels"]
+    while waiting:
+        value, of_pod = waiting.pop()
+        for key, inner in value.items() if isinstance(value, dict) else ():
+            if key in ("podLabels", "extraPodLabels") or (of_pod and key == "labels"):
+                found.update(dict.fromkeys((str(name), label(text)) for name, text in _flat(inner).items()))
+            else:
+                waiting.append((inner, key in ("pod", "podMetadata", "podTemplate", "metadata")))
+    return everywhere, tuple(sorted(found))
+
+
+def _flat(value: Any) -> dict[str, Any]:
+    """The texts of a mapping."""
+    found = value.items() if isinstance(value, dict) else ()
+    return {str(key): each for key, each in found if each is not None and not isinstance(each, dict | list)}
 
 
 def _replication(kind: str, resource: Mapping[str, Any]) -> tuple[Workload, ...]:
@@ -163,7 +216,20 @@ def _flux_release(
         version=version or _optional(written.get("version")),
         complete=len(given) >= len(_sources(resource)) and not spec.get("postRenderers"),
     )
+    named = tuple(dict.fromkeys(_patched(spec)))
+    found += tuple(replace(found[0], kind=kind, name=name) for kind, name in named if found[0].kind == "HelmRelease")
     return tuple(replace(each, pins_namespace=each.pins_namespace or bool(target)) for each in found)
+
+
+def _patched(spec: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+    """Kind and name of the workloads that a release's post-renderers change: they exist."""
+    for renderer in spec.get("postRenderers") or []:
+        for patch in mapping(renderer, "kustomize").get("patches") or []:
+            target = mapping(patch, "target")
+            if target.get("kind") in ("Deployment", "StatefulSet", "DaemonSet") and is_kubernetes_name(
+                str(target.get("name") or "")
+            ):
+                yield str(target["kind"]), str(target["name"])
 
 
 def _k3s_release(resource: Mapping[str, Any]) -> tuple[Workload, ...]:

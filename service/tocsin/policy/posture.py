@@ -120,7 +120,9 @@ def _remarks(policy: Policy) -> Iterator[tuple[str, remarks.Remark]]:
         if lets_world_through(entry):
             text = _joined(entry.comments)
             yield text, remarks.read(text)
-    if any(specificity(rule.selector, clusterwide=policy.clusterwide) >= _TELLING for rule in policy.rules):
+    opens = any(lets_world_through(entry) for entry in entries)
+    telling = any(specificity(rule.selector, clusterwide=policy.clusterwide) >= _TELLING for rule in policy.rules)
+    if telling and (opens or not policy.clusterwide):
         text = _joined(policy.comments)
         yield text, remarks.read(text, needs_egress=not entries)
 
