@@ -78,6 +78,11 @@ def row(kind: str, name: str, *when: str, labels: Labels | None = None, part: st
     return Row(kind, name, standard() if labels is None else labels, when, part)
 
 
+def component(kind: str, name: str, *when: str) -> Row:
+    """A workload that is called, and labelled, after its component."""
+    return row(kind, f"{{full}}-{name}", *when, labels=standard(name))
+
+
 def fixed(kind: str, name: str, *when: str, key: str = "app", more: Labels = ()) -> Row:
     """A workload whose name does not depend on the release and is the value of a label."""
     return Row(kind, name, ((key, name), *more), when)

@@ -12,7 +12,8 @@ of which the kind is only known where `mode` is set.
 from collections.abc import Mapping
 from typing import Any, Final
 
-from tocsin.gitops.chart_names import Chart, Rendered, Row, fixed, row, several, single, standard, workloads
+from tocsin.gitops.chart_names import Chart, Rendered, Row, component, fixed, row, several, single, standard, workloads
+from tocsin.gitops.monitoring_charts import MONITORING
 from tocsin.gitops.pod_template import COMPONENT, INSTANCE, NAME, PART_OF
 
 __all__ = ["CHARTS", "Rendered", "rendered"]
@@ -26,10 +27,6 @@ def rendered(chart: str, release: str, values: Mapping[str, Any]) -> tuple[Rende
     return workloads(CHARTS, chart, release, values)
 
 
-def _component(kind: str, component: str, *when: str) -> Row:
-    return row(kind, f"{{full}}-{component}", *when, labels=standard(component))
-
-
 def _named(part: str, *when: str) -> Row:
     """A Deployment that has its part's name in the label of the name."""
     return row("Deployment", f"{{full}}-{part}", *when, labels=standard(name=f"{{name}}-{part}"))
@@ -37,26 +34,6 @@ def _named(part: str, *when: str) -> Row:
 
 def _cert_manager(kind: str, component: str, *when: str) -> Row:
     return row(kind, f"{{full}}-{component}", *when, labels=standard(component, component, app=component))
-
-
-def _prometheus(name: str, *when: str) -> Row:
-    """What the Prometheus operator makes of the chart's Prometheus, see `pod_template`."""
-    labels = ((NAME, "prometheus"), (INSTANCE, name), ("prometheus", name), ("operator.prometheus.io/name", name))
-    when = ("prometheus.enabled", "!prometheus.agentMode", *when)
-    return row("StatefulSet", f"prometheus-{name}", *when, labels=labels, part="prometheus")
-
-
-def _alertmanager(name: str, *when: str) -> Row:
-    labels = ((NAME, "alertmanager"), (INSTANCE, name), ("alertmanager", name))
-    when = ("alertmanager.enabled", *when)
-    return row("StatefulSet", f"alertmanager-{name}", *when, labels=labels, part="alertmanager")
-
-
-def _victoria(kind: str, app: str, *when: str, value: str = "") -> Row:
-    """What the VictoriaMetrics operator makes of a resource that has the chart's full name, see `pod_template`."""
-    value = value or app
-    labels = ((NAME, app), (INSTANCE, "{full}"))
-    return row(kind, f"{app}-{{full}}", f"{value}.enabled", f"!{value}.name", *when, labels=labels, part=app)
 
 
 def _argo_cd(kind: str, value: str, component: str, *when: str) -> Row:
@@ -87,9 +64,9 @@ def _longhorn(kind: str, name: str) -> Row:
 
 
 _CILIUM_OPERATOR: Final = ((NAME, "cilium-operator"), ("io.cilium/app", "operator"))
-_CLEAN: Final = "cleanPrometheusOperatorObjectNames"
 
 CHARTS: Final[Mapping[str, Chart]] = {
+    **MONITORING,
     # cert-manager/cert-manager, deploy/charts/cert-manager
     "cert-manager": several(
         row("Deployment", "{full}", labels=standard("controller", app="{name}")),
@@ -105,77 +82,6 @@ CHARTS: Final[Mapping[str, Chart]] = {
     ),
     # kubernetes-sigs/external-dns, charts/external-dns
     "external-dns": single("Deployment"),
-    # prometheus-community/helm-charts, charts/*; the labels of the operator's own pod differ between versions
-    "kube-prometheus-stack": Chart(
-        (
-            row(
-                "Deployment",
-                "{full}-operator",
-                "prometheusOperator.enabled",
-                labels=(
-                    *standard("prometheus-operator", "{name}-prometheus-operator"),
-                    ("app", "{name}-operator"),
-                    ("release", "{release}"),
-                ),
-            ),
-            _prometheus("{full}-prometheus", f"!{_CLEAN}"),
-            _prometheus("{full}", f"+{_CLEAN}"),
-            _alertmanager("{full}-alertmanager", f"!{_CLEAN}"),
-            _alertmanager("{full}", f"+{_CLEAN}"),
-        ),
-        longest=26,
-        subcharts=(
-            ("grafana", "grafana.enabled"),
-            ("kube-state-metrics", "kubeStateMetrics.enabled"),
-            ("prometheus-node-exporter", "nodeExporter.enabled"),
-        ),
-    ),
-    "kube-state-metrics": several(
-        row("Deployment", "{full}", "!autosharding.enabled", labels=standard("metrics")),
-        row("StatefulSet", "{full}", "+autosharding.enabled", labels=standard("metrics")),
-    ),
-    "prometheus-node-exporter": single("DaemonSet", labels=standard("metrics")),
-    "prometheus-blackbox-exporter": single("{kind:Deployment}"),
-    "prometheus-smartctl-exporter": several(row("DaemonSet", "{full}-0")),
-    # grafana/helm-charts, charts/*
-    "grafana": several(
-        row("{persistence.type:pvc}", "{full}", "!useStatefulSet"),
-        row("StatefulSet", "{full}", "+useStatefulSet"),
-        _named("image-renderer", "+imageRenderer.enabled"),
-    ),
-    "promtail": single("DaemonSet", "daemonset.enabled"),
-    # grafana/loki, production/helm/loki; grafana/alloy, operations/helm/charts/alloy
-    "loki": several(
-        row("StatefulSet", "{full}", "deploymentMode=SingleBinary", labels=standard("single-binary")),
-        _component("Deployment", "gateway", "gateway.enabled"),
-        row("DaemonSet", "{name}-canary", "lokiCanary.enabled", labels=standard("canary"), part="canary"),
-    ),
-    "alloy": single("{controller.type:daemonset}"),
-    # grafana/grafana-operator, deploy/helm/grafana-operator
-    "grafana-operator": single("Deployment"),
-    # VictoriaMetrics/helm-charts, charts/*, names in charts/victoria-metrics-common
-    "victoria-metrics-k8s-stack": Chart(
-        (
-            _victoria("Deployment", "vmsingle"),
-            _victoria("Deployment", "vmagent", "!vmagent.spec.statefulMode"),
-            _victoria("StatefulSet", "vmagent", "+vmagent.spec.statefulMode"),
-            _victoria("Deployment", "vmalert"),
-            _victoria("StatefulSet", "vmalertmanager", value="alertmanager"),
-        ),
-        subcharts=(
-            ("victoria-metrics-operator", "victoria-metrics-operator.enabled"),
-            ("grafana", "grafana.enabled"),
-            ("kube-state-metrics", "kube-state-metrics.enabled"),
-            ("prometheus-node-exporter", "prometheus-node-exporter.enabled"),
-        ),
-    ),
-    "victoria-metrics-operator": single("Deployment"),
-    "victoria-logs-single": several(
-        row("{server.mode:statefulSet}", "{full}-server", "server.enabled", "!server.name", "!server.fullnameOverride"),
-    ),
-    # fluent/helm-charts, charts/fluent-bit; vectordotdev/helm-charts, charts/vector
-    "fluent-bit": single("{kind:DaemonSet}"),
-    "vector": single("{role:Aggregator}", labels=standard("{role:Aggregator}")),
     # cilium/cilium, install/kubernetes/cilium; cilium/tetragon, install/kubernetes/tetragon
     "cilium": several(
         fixed("DaemonSet", "cilium", "agent", key="k8s-app", more=((NAME, "cilium-agent"),)),
@@ -352,16 +258,6 @@ CHARTS: Final[Mapping[str, Chart]] = {
         ),
         subcharts=(("postgresql", "+postgresql.enabled"), ("redis", "+redis.enabled")),
     ),
-    # bitnami/charts, bitnami/thanos
-    "thanos": several(
-        _component("Deployment", "query", "query.enabled"),
-        _component("Deployment", "query-frontend", "queryFrontend.enabled"),
-        _component("StatefulSet", "storegateway", "+storegateway.enabled"),
-        _component("StatefulSet", "compactor", "+compactor.enabled"),
-        _component("StatefulSet", "ruler", "+ruler.enabled"),
-        _component("StatefulSet", "receive", "+receive.enabled"),
-        _component("Deployment", "bucketweb", "+bucketweb.enabled"),
-    ),
     # crowdsecurity/helm-charts, charts/crowdsec
     "crowdsec": several(
         row("DaemonSet", "{release}-agent", "agent.enabled", labels=()),
@@ -399,13 +295,13 @@ CHARTS: Final[Mapping[str, Chart]] = {
     "tailscale-operator": several(fixed("Deployment", "operator")),
     # FairwindsOps/charts, stable/*
     "goldilocks": several(
-        _component("Deployment", "controller", "controller.enabled"),
-        _component("Deployment", "dashboard", "dashboard.enabled"),
+        component("Deployment", "controller", "controller.enabled"),
+        component("Deployment", "dashboard", "dashboard.enabled"),
     ),
     "vpa": several(
-        _component("Deployment", "recommender", "recommender.enabled"),
-        _component("Deployment", "updater", "updater.enabled"),
-        _component("Deployment", "admission-controller", "admissionController.enabled"),
+        component("Deployment", "recommender", "recommender.enabled"),
+        component("Deployment", "updater", "updater.enabled"),
+        component("Deployment", "admission-controller", "admissionController.enabled"),
     ),
     # home-operations/tuppr, charts/tuppr; nextcloud/helm, charts/nextcloud; gitea/helm-gitea
     "tuppr": single("Deployment"),

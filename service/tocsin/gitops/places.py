@@ -15,24 +15,13 @@ from tocsin.gitops.template import compiled
 
 GENERIC: Final = frozenset(
     {
-        *(
-            "app",
-            "apps",
-            "base",
-            "bases",
-            "overlay",
-            "overlays",
-            "components",
-            "resources",
-            "templates",
-            "config",
-            "src",
-        ),
+        *("app", "apps", "base", "bases", "overlay", "overlays", "components", "template", "templates"),
+        *("resources", "config", "src"),
         *("prod", "production", "staging", "dev", "development", "test", "main", "default", "live"),
         *("cluster", "clusters", "k8s", "kubernetes", "kubernetes-manifests", "manifests", "manifest", "workloads"),
         *("deploy", "deployment", "deployments", "helm", "chart", "charts", "release", "releases"),
         *("policy", "policies", "networkpolicy", "networkpolicies", "network-policy", "network-policies"),
-        *("netpol", "netpols", "infrastructure", "infra", "platform", "services", "argocd", "gitops", "flux"),
+        *("netpol", "netpols", "infrastructure", "infra", "platform", "services"),
     }
 )
 """Directory names that say nothing about which app is inside."""

@@ -9,6 +9,7 @@ from collections.abc import Collection
 from dataclasses import dataclass, replace
 from typing import Final
 
+from tocsin.gitops.charts import CHARTS
 from tocsin.gitops.index import Index, PlacedPolicy, PlacedWorkload
 from tocsin.gitops.selection import Selected, asked_for, asking_for, for_everybody, policies_of
 from tocsin.pod_names import OPERATED, matches, strip_pod_name
@@ -128,7 +129,7 @@ def _of_release(one: PlacedWorkload, name: str, index: Index, namespace: str, re
     if name == workload.name:
         return name not in rendered
     part = name.removeprefix(f"{workload.name}-")
-    if part == name:
+    if part == name or workload.chart in CHARTS:
         return False
     own = (each for each in index.policies_in(namespace) if each.directory and each.directory == one.directory)
     asked = {value for each in own for rule in each.policy.rules for value in asked_for(rule)}
