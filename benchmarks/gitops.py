@@ -122,6 +122,7 @@ async def measured(origin: Path, mirror: Path | None, apps: int) -> dict[str, An
     from tocsin.gitops import index, manifests
     from tocsin.gitops.git import GitRepository
     from tocsin.gitops.git_command import Git
+    from tocsin.gitops.layout import Layout
     from tocsin.gitops.settings import GitSettings
 
     share = {"git": 0.0, "reading": 0.0, "joining": 0.0}
@@ -130,7 +131,7 @@ async def measured(origin: Path, mirror: Path | None, apps: int) -> dict[str, An
     timed(index, "build", share, "joining")
     loaded = load.resident_mib(os.getpid())
     at = {"url": origin.as_uri(), "data_directory": mirror} if mirror else {"path": origin}
-    adapter = GitRepository(GitSettings.model_validate(at), index.Layout(path_templates=TEMPLATES))
+    adapter = GitRepository(GitSettings.model_validate(at), Layout(path_templates=TEMPLATES))
     found: dict[str, Any] = {"cold": await seconds(adapter.refresh()), "share": dict(share)}
     found["memory"] = load.resident_mib(os.getpid())
     found["new"] = []

@@ -3,7 +3,8 @@
 from collections.abc import Mapping
 
 from tocsin.gitops import manifests
-from tocsin.gitops.index import Index, Layout, build
+from tocsin.gitops.index import Index, build
+from tocsin.gitops.layout import Layout
 from tocsin.gitops.settings import GitOpsSettings
 
 Files = dict[str, str]

@@ -7,11 +7,9 @@ from pathlib import Path
 from tocsin.apps_file import load as load_apps
 from tocsin.channels import Connected, connect
 from tocsin.classify import AppsFile
-from tocsin.enrich.declared import DeclaredOwners
 from tocsin.enrich.enricher import Enricher, NotAsked
 from tocsin.enrich.lookups import DnsLookups
 from tocsin.enrich.pods import PodAges, PodOwners
-from tocsin.enrich.policy_history import PolicyHistory
 from tocsin.enrich.prometheus import Prometheus
 from tocsin.enrich.volume import VolumeLookups
 from tocsin.explain import Explainer, OwnerLookup, Rules
@@ -85,6 +83,8 @@ def build_pipeline(
     if found.prometheus is not None and not offline:
         owners.append(PodOwners(found.prometheus))
     if found.repository is not None and not offline:
+        from tocsin.enrich.declared import DeclaredOwners  # noqa: PLC0415 - only what is configured is loaded
+
         owners.append(DeclaredOwners(found.repository))
     explainer = Explainer(database, rules, _enrichers(settings, found, offline=offline), owners)
     return Pipeline(database, rules, explainer, outlets)
@@ -103,6 +103,8 @@ def _enrichers(settings: Settings, found: Sources, *, offline: bool) -> list[Enr
         lookups.append(NotAsked("Prometheus", absent, ("first-seen", "neighbours"), frozenset({Kind.NOVEL})))
         lookups.append(NotAsked("Prometheus", absent, ("rate and averages",), frozenset({Kind.VOLUME})))
     if found.repository is not None and not offline:
+        from tocsin.enrich.policy_history import PolicyHistory  # noqa: PLC0415
+
         lookups.append(PolicyHistory(found.repository, settings.enrich.deadline * HISTORY_SHARE))
     else:
         lookups.append(NotAsked("GitOps repository", absent, ("the policy", "its history")))

@@ -13,7 +13,7 @@ from gitops_repos import COMPONENT, POLICY_FILE, STARTED_AT, WORLD, GitRepo
 from tocsin.errors import LookupFailed
 from tocsin.gitops.git import GitRepository
 from tocsin.gitops.github import GitHubRepository
-from tocsin.gitops.index import Layout
+from tocsin.gitops.layout import Layout
 from tocsin.gitops.repository import Repository
 from tocsin.gitops.settings import GitHubSettings, GitSettings
 

@@ -17,7 +17,7 @@ from git_remotes import SmartHttp
 from gitops_repos import FQDN, POLICY_FILE, STARTED_AT, WORLD, GitRepo
 from tocsin.errors import LookupFailed
 from tocsin.gitops.git import GitRepository
-from tocsin.gitops.index import Layout
+from tocsin.gitops.layout import Layout
 from tocsin.gitops.settings import GitSettings
 
 LAYOUT = Layout(path_templates=("kubernetes/apps/{namespace}/{app}/**",))

@@ -16,7 +16,7 @@ from gitops_repos import COMPONENT, POLICY_FILE, STARTED_AT, WORLD
 from tocsin.errors import LookupFailed
 from tocsin.gitops import archive
 from tocsin.gitops.github import GitHubRepository
-from tocsin.gitops.index import Layout
+from tocsin.gitops.layout import Layout
 from tocsin.gitops.settings import GitHubSettings
 
 LAYOUT = Layout(path_templates=("kubernetes/apps/{namespace}/{app}/**",))

@@ -12,7 +12,7 @@ from tocsin.enrich.policy_history import PolicyHistory
 from tocsin.errors import LookupFailed
 from tocsin.findings import Inquiry, PolicyFacts
 from tocsin.gitops.git import GitRepository
-from tocsin.gitops.index import Layout
+from tocsin.gitops.layout import Layout
 from tocsin.gitops.settings import GitOpsSettings, GitSettings
 from tocsin.model import Destination, Kind, Subject
 

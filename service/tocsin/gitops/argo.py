@@ -11,7 +11,7 @@ from typing import Any, Final
 
 import yaml
 
-from tocsin.gitops.flux import directory
+from tocsin.gitops.layout import directory
 from tocsin.yaml_documents import LOADER
 
 _PLACEHOLDER: Final = re.compile(r"\{\{-?\s*(.*?)\s*-?\}\}")

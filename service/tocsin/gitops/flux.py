@@ -9,6 +9,7 @@ from typing import Any, Final
 
 import yaml
 
+from tocsin.gitops.layout import directory
 from tocsin.yaml_documents import BROKEN, LOADER
 
 API: Final = "kustomize.toolkit.fluxcd.io/"
@@ -64,11 +65,6 @@ def sync_path(value: Mapping[str, Any]) -> str | None:
         spec = ((spec.get("values") or {}).get("instance")) or {}
     path = (spec.get("sync") or {}).get("path")
     return directory(path) if isinstance(path, str) else None
-
-
-def directory(path: str) -> str:
-    """A path as Flux writes it ("./kubernetes/apps/") as a directory of the repository; empty for the top."""
-    return "/".join(part for part in path.split("/") if part not in ("", "."))
 
 
 def _post_build(spec: Mapping[str, Any]) -> PostBuild:

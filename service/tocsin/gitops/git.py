@@ -15,7 +15,7 @@ from tocsin.gitops import git_log, index, manifests
 from tocsin.gitops.git_command import Git, Inconclusive
 from tocsin.gitops.git_history import GitHistory, Head
 from tocsin.gitops.git_objects import Objects, batches
-from tocsin.gitops.index import Layout
+from tocsin.gitops.layout import Layout
 from tocsin.gitops.mirror import BRANCH, Mirror
 from tocsin.gitops.repository import Freshness, Snapshot
 from tocsin.gitops.settings import GitSettings

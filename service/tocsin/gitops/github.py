@@ -15,7 +15,7 @@ from tocsin.findings import Change, Releases
 from tocsin.gitops import archive, index
 from tocsin.gitops.github_history import At, GitHubHistory
 from tocsin.gitops.github_line import GitHubLine
-from tocsin.gitops.index import Layout
+from tocsin.gitops.layout import Layout
 from tocsin.gitops.repository import Freshness, Snapshot
 from tocsin.gitops.settings import GitHubSettings
 

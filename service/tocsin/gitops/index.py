@@ -11,6 +11,7 @@ from dataclasses import dataclass, field, replace
 from typing import TypeVar
 
 from tocsin.gitops import substitute, template
+from tocsin.gitops.layout import Layout
 from tocsin.gitops.manifests import File
 from tocsin.gitops.places import Occupant, Place, Places
 from tocsin.gitops.tree import Applied, walk
@@ -18,14 +19,6 @@ from tocsin.gitops.workloads import Workload
 from tocsin.policy.document import Policy
 
 Labels = tuple[tuple[str, str], ...]
-
-
-@dataclass(frozen=True, slots=True)
-class Layout:
-    """How to read a repository: directories that are applied (found where there are none), and path templates."""
-
-    roots: tuple[str, ...] = ()
-    path_templates: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,16 +1,20 @@
 """What both history adapters do, and how they are kept fresh."""
 
+from __future__ import annotations
+
 import asyncio
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 import structlog
 
 from tocsin.errors import LookupFailed
 from tocsin.findings import Change, Releases
-from tocsin.gitops.index import Index
+
+if TYPE_CHECKING:
+    from tocsin.gitops.index import Index
 
 log = structlog.get_logger()
 

@@ -7,8 +7,7 @@ from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, Field, SecretStr, model_validator
 
-from tocsin.gitops.flux import directory
-from tocsin.gitops.index import Layout
+from tocsin.gitops.layout import Layout, directory
 from tocsin.gitops.template import compiled
 from tocsin.section import Duration, Section
 
