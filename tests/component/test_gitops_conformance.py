@@ -208,7 +208,7 @@ async def test_an_unreachable_repository_leaves_the_earlier_data_and_says_how_ol
 
 async def test_check_describes_the_state_or_fails(given: Given) -> None:
     assert await given.adapter.check() == (
-        f"{given.adapter.source}: 2 policies (1 problems) at {given.repo.git('rev-parse', 'HEAD')[:7]}, "
+        f"{given.adapter.source}: 2 policies and 1 workload (1 problem) at {given.repo.git('rev-parse', 'HEAD')[:7]}, "
         "fetched just now"
     )
     given.cut_off()

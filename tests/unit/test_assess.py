@@ -197,6 +197,14 @@ def test_a_workload_that_is_not_classified_is_said_to_be_so_once(case: dict[str,
     assert "recyclarr is not classified (apps.yaml)" in " ".join((said.headline, *said.reasons))
 
 
+def test_who_says_that_a_workload_is_bounded_unless_it_is_a_list() -> None:
+    evidence = (Evidence("rules of x", "it may reach a.example"),)
+    said = novel(classification=Classification(Posture.BOUNDED, evidence, ground=Ground.STRUCTURE))
+    assert said.headline == "recyclarr is bounded (rules of x), and nothing explains this name."
+    listed = replace(classed(Posture.BOUNDED), ground=Ground.LISTED)
+    assert novel(classification=listed).headline == "recyclarr is bounded, and nothing explains this name."
+
+
 @pytest.mark.parametrize(
     ("facts", "words"),
     [

@@ -139,6 +139,7 @@ def _unexplained(case: Novelty) -> Conclusion:
         text = f"{sentences.standing(case.subject, case.classification)}, and nothing explains {names}."
     else:
         meant = "bounded" if case.classification.posture is Posture.BOUNDED else "neither bounded nor unbounded"
+        meant += sentences.told_by(case.classification)
         missed = f"{names} {'is' if one else 'are'} not among its {units.count(len(expected), 'expected destination')}"
         text = f"{name} is {meant} and {missed}." if expected else f"{name} is {meant}, and nothing explains {names}."
     return Verdict.UNEXPLAINED, text

@@ -11,7 +11,7 @@ from tocsin import inert, units
 from tocsin.classify import SOURCES
 from tocsin.destination import shorten
 from tocsin.findings import Change, Lookups, PolicyFacts, PolicyMatch
-from tocsin.model import Classification, Destination, Posture, Subject
+from tocsin.model import Classification, Destination, Ground, Posture, Subject
 
 _LISTED = 3
 _ENOUGH_FOR_A_RATE = 3
@@ -39,6 +39,13 @@ def meant_to_be(classification: Classification) -> str:
     source = classification.evidence[0].source if classification.evidence else ""
     shown = source if source in SOURCES else safe(source)
     return words[classification.posture] + (f" ({shown})" if shown else "")
+
+
+def told_by(classification: Classification) -> str:
+    """ " (rules of recyclarr-allow)": who says so, where that is not the operator's or a shipped list."""
+    if classification.ground in (None, Ground.LISTED) or not classification.evidence:
+        return ""
+    return f" ({safe(classification.evidence[0].source)})"
 
 
 def standing(subject: Subject, classification: Classification) -> str:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Protocol
 
 import structlog
 
+from tocsin import inert, units
 from tocsin.errors import LookupFailed
 from tocsin.findings import Change, Releases
 
@@ -17,6 +18,9 @@ if TYPE_CHECKING:
     from tocsin.gitops.index import Index
 
 log = structlog.get_logger()
+
+MAX_TOLD = 10
+"""Problems of one commit that are logged; `tocsin policies audit` lists all."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,12 +92,30 @@ class Repository(Protocol):
 
 async def keep_fresh(repository: Repository) -> None:
     """Refreshes for ever, at once and then every `refresh_every`; a failure is logged and shown in messages."""
+    told = ""
     while True:
         try:
             await repository.refresh()
+            told = _tell(repository.snapshot(), told)
         except LookupFailed as failure:
             log.warning("gitops_refresh_failed", source=repository.source, reason=str(failure))
         await asyncio.sleep(repository.refresh_every.total_seconds())
+
+
+def _tell(snapshot: Snapshot, told: str) -> str:
+    """Logs what a new commit holds, with the first of what could not be read; returns what is told now."""
+    if snapshot.sha != told:
+        index = snapshot.index
+        log.info(
+            "gitops_read",
+            sha=snapshot.sha,
+            policies=len(index.policies),
+            workloads=len(index.workloads),
+            without_namespace=index.unplaced,
+            problems=len(index.problems),
+            first_problems=[inert.text(problem) for problem in index.problems[:MAX_TOLD]],
+        )
+    return snapshot.sha
 
 
 class Freshness:
@@ -122,12 +144,14 @@ class Freshness:
         return replace(self._snapshot, failure=self._failure)
 
     def sentence(self, source: str, now: datetime) -> str:
-        """The state for an operator, for example "git: 163 policies at 1a2b3c4, fetched 2 min ago"."""
+        """The state for an operator: "git: 163 policies and 201 workloads at 1a2b3c4, fetched 2 min ago"."""
         snapshot = self.snapshot()
         minutes = int((now - snapshot.refreshed_at).total_seconds() // 60)
         extra = [f"{snapshot.index.unplaced} without a namespace"] if snapshot.index.unplaced else []
-        extra += [f"{len(snapshot.index.problems)} problems"] if snapshot.index.problems else []
+        extra += [units.count(len(snapshot.index.problems), "problem")] if snapshot.index.problems else []
         extra += [f"no history before {snapshot.cut_at:%d %B %Y}"] if snapshot.cut_at else []
         noted = f" ({', '.join(extra)})" if extra else ""
         age = f"fetched {minutes} min ago" if minutes else "fetched just now"
-        return f"{source}: {len(snapshot.index.policies)} policies{noted} at {snapshot.sha[:7]}, {age}"
+        policies = units.count(len(snapshot.index.policies), "policy", "policies")
+        found = f"{policies} and {units.count(len(snapshot.index.workloads), 'workload')}"
+        return f"{source}: {found}{noted} at {snapshot.sha[:7]}, {age}"
