@@ -31,7 +31,8 @@ WORLD = "{toEntities: [world], toPorts: [{ports: [{port: '443', protocol: TCP}]}
 def release(tag: str) -> str:
     """A HelmRelease with one image."""
     return (
-        "apiVersion: helm.toolkit.fluxcd.io/v2\nkind: HelmRelease\nmetadata:\n  name: recyclarr\nspec:\n  values:\n    image:\n"
+        "apiVersion: helm.toolkit.fluxcd.io/v2\nkind: HelmRelease\nmetadata:\n  name: recyclarr\n"
+        "spec:\n  values:\n    image:\n"
         f"      repository: ghcr.io/recyclarr/recyclarr\n      tag: {tag}@sha256:{tag.encode().hex()}\n"
     )
 

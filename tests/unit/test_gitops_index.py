@@ -180,3 +180,19 @@ def test_one_directory_with_many_apps() -> None:
 def test_the_order_of_files_does_not_matter(files: shapes.Files) -> None:
     backwards = dict(sorted(files.items(), reverse=True))
     assert index(backwards) == index(files)
+
+
+def test_the_cidrs_of_a_group_are_put_in_its_place() -> None:
+    group = "---\napiVersion: cilium.io/v2\nkind: CiliumCIDRGroup\nmetadata: {name: %s}\nspec: {externalCIDRs: [%s]}\n"
+    entry = "{toCIDRSet: [{cidrGroupRef: internet, except: [10.0.0.0/8]}, {cidrGroupRef: gone}]}"
+    files = {
+        "k/groups.yaml": group % ("internet", "0.0.0.0/1, 128.0.0.0/1") + group % ("nas", "192.168.1.2/32"),
+        "k/p.yaml": shapes.cnp("x", entry, namespace="n"),
+    }
+    (placed,) = index(files).policies
+    peers = placed.policy.rules[0].egress[0].peers
+    assert [(peer.value, peer.excepts) for peer in peers[:2]] == [
+        ("0.0.0.0/1", ("10.0.0.0/8",)),
+        ("128.0.0.0/1", ("10.0.0.0/8",)),
+    ]
+    assert "gone" in peers[2].value

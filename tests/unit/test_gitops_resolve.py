@@ -396,3 +396,21 @@ def test_a_comment_above_the_labels_and_one_for_each_controller() -> None:
     files = shapes.opt_in() | {"kubernetes/apps/media/recyclarr/helmrelease.yaml": text}
     said = hear(resolve(index(files), "media", f"x-{HASH}")).statements
     assert [one.posture.value for one in said] == ["unbounded"]
+
+
+def test_one_repository_for_two_clusters() -> None:
+    files = {}
+    for cluster in ("main", "test"):
+        app = f"kubernetes/apps/{cluster}/media/plex"
+        files[f"kubernetes/clusters/{cluster}/apps.yaml"] = shapes.flux(f"apps-{cluster}", f"kubernetes/apps/{cluster}")
+        files[f"kubernetes/apps/{cluster}/media/kustomization.yaml"] = shapes.overlay("./plex/ks.yaml")
+        files[f"{app}/ks.yaml"] = shapes.flux("plex", f"{app}/app", target="media")
+        files[f"{app}/app/hr.yaml"] = shapes.app_template("plex")
+        files[f"{app}/app/p.yaml"] = shapes.cnp("plex", shapes.WORLD)
+    both = resolve(index(files), "media", f"plex-{HASH}")
+    assert both.app == "plex"
+    assert "also in kubernetes/apps/test/media/plex/app/hr.yaml" in both.evidence
+    one = resolve(index(files, "kubernetes/clusters/test"), "media", f"plex-{HASH}")
+    assert one.primary is not None
+    assert (one.primary.placed.file, len(one.policies)) == ("kubernetes/apps/test/media/plex/app/p.yaml", 1)
+    assert "also in" not in one.evidence

@@ -17,6 +17,7 @@ from tocsin.gitops.places import Occupant, Place, Places
 from tocsin.gitops.tree import Applied, walk
 from tocsin.gitops.workloads import Workload
 from tocsin.policy.document import Policy
+from tocsin.policy.groups import Groups, filled
 
 Labels = tuple[tuple[str, str], ...]
 
@@ -91,7 +92,8 @@ def build(files: Mapping[str, File], layout: Layout) -> Index:
     """Joins the files of one commit, in path order."""
     found = walk(files, layout.roots)
     placing = _Placing(found.applied, layout)
-    policies = _once(each for applied in found.applied for each in placing.policies(applied))
+    groups = dict(group for applied in found.applied for group in applied.content.cidr_groups)
+    policies = _once(each for applied in found.applied for each in placing.policies(applied, groups))
     workloads = _once(each for applied in found.applied for each in placing.workloads(applied))
     problems = [
         f"{path}: {problem}" for path in sorted(files) if not found.in_chart(path) for problem in files[path].problems
@@ -122,7 +124,7 @@ class _Placing:
         for policy in applied.content.policies:
             yield Occupant(base, self._namespace(applied, policy.written_namespace), "", unit)
 
-    def policies(self, applied: Applied) -> Iterator[PlacedPolicy]:
+    def policies(self, applied: Applied, groups: Groups) -> Iterator[PlacedPolicy]:
         base = self._base(applied)
         for policy in applied.content.policies:
             namespace = "" if policy.clusterwide else self._namespace(applied, policy.written_namespace)
@@ -130,6 +132,7 @@ class _Placing:
             name = f"{applied.context.prefix}{policy.name}{applied.context.suffix}"
             renamed = policy if name == policy.name else replace(policy, name=name)
             app = place.app if place.directory is not None else None
+            renamed = filled(renamed, groups)
             yield PlacedPolicy(renamed, applied.path, namespace, app, place.directory, applied.context.deployed)
 
     def workloads(self, applied: Applied) -> Iterator[PlacedWorkload]:

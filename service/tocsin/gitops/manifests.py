@@ -16,6 +16,7 @@ from tocsin.gitops.kustomize import NamespaceTransformer, Overlay
 from tocsin.gitops.workloads import Workload
 from tocsin.pod_names import KINDS
 from tocsin.policy.document import CLUSTERWIDE, KUBERNETES, POLICY, Policy
+from tocsin.policy.groups import GROUP
 from tocsin.policy.parse import policies
 from tocsin.yaml_documents import BROKEN, Document, documents, resources, sentence
 
@@ -27,7 +28,7 @@ _KINDS: Final = (
     *POLICY_KINDS,
     *WORKLOAD_KINDS,
     *("Kustomization", "Component", "NamespaceTransformer", "Namespace", "ConfigMap", "List"),
-    *("FluxInstance", "OCIRepository", "Application", "ApplicationSet"),
+    *("FluxInstance", "OCIRepository", "Application", "ApplicationSet", GROUP),
 )
 _KIND: Final = re.compile(
     rf"""^[ \t]*["']?(?:-[ \t]+)?["']?kind["']?:[ \t]*["']?({"|".join(_KINDS)})\b""", re.MULTILINE
@@ -48,7 +49,8 @@ class File:
 
     `releases` are Helm releases that need other objects or variables to be understood, as they were written; `values`
     is a file of Helm values. `charts` are OCIRepositories: name, URL and tag. `namespaces` are Namespace objects with
-    their labels, `variables` the data of ConfigMaps by name. `label_comments` are comments beside labels, by key: a
+    their labels, `variables` the data of ConfigMaps and `cidr_groups` the CIDRs of
+    CiliumCIDRGroups by name. `label_comments` are comments beside labels, by key: a
     label may be what opens a policy. `templated` says that variables of Flux occur.
     """
 
@@ -64,6 +66,7 @@ class File:
     transformers: tuple[NamespaceTransformer, ...] = ()
     namespaces: tuple[tuple[str, tuple[tuple[str, str], ...]], ...] = ()
     variables: tuple[tuple[str, tuple[tuple[str, str], ...]], ...] = ()
+    cidr_groups: tuple[tuple[str, tuple[str, ...]], ...] = ()
     values: Mapping[str, Any] | None = None
     label_comments: tuple[tuple[str, str], ...] = ()
     mentions: frozenset[str] = frozenset()
@@ -164,6 +167,11 @@ def _chart_source(found: _Found, resource: Mapping[str, Any], _: Document) -> No
     found.add("charts", (_name(resource), str(spec.get("url") or ""), str(tag) if tag else None))
 
 
+def _cidr_group(found: _Found, resource: Mapping[str, Any], _: Document) -> None:
+    cidrs = (resource.get("spec") or {}).get("externalCIDRs") or []
+    found.add("cidr_groups", (_name(resource), tuple(str(each) for each in cidrs)))
+
+
 def _application(found: _Found, resource: Mapping[str, Any], _: Document) -> None:
     if str(resource.get("apiVersion") or "").startswith("argoproj.io/"):
         found.add("applications", argo.application(resource))
@@ -195,6 +203,7 @@ def _settings(found: _Found, resource: Mapping[str, Any], document: Document) ->
 _HANDLERS: Final[Mapping[str, Callable[[_Found, Mapping[str, Any], Document], None]]] = {
     "FluxInstance": _flux_instance,
     "OCIRepository": _chart_source,
+    GROUP: _cidr_group,
     "Application": _application,
     "ApplicationSet": _application_set,
     "NamespaceTransformer": _transformer,

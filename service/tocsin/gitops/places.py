@@ -95,7 +95,7 @@ class Places:
         for template in self._templates:
             found = compiled(template).fullmatch(f"{base}/file.yaml")
             groups: Mapping[str, str] = found.groupdict() if found else {}
-            if found and groups.get("app"):
+            if found and groups.get("app") and namespace in (None, groups["namespace"]):
                 return Place(groups["app"], base[: found.end("app")])
         parts = base.split("/")
         for at in range(len(parts) - 2, -1, -1):
