@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 from pydantic import SecretStr, ValidationError
+from structlog.testing import capture_logs
 
 import git_remotes
 import gitops_repos
@@ -18,6 +19,7 @@ from gitops_repos import FQDN, POLICY_FILE, STARTED_AT, WORLD, GitRepo
 from tocsin.errors import LookupFailed
 from tocsin.gitops.git import GitRepository
 from tocsin.gitops.layout import Layout
+from tocsin.gitops.repository import keep_fresh
 from tocsin.gitops.settings import GitSettings
 
 LAYOUT = Layout(path_templates=("kubernetes/apps/{namespace}/{app}/**",))
@@ -378,3 +380,34 @@ async def test_links_to_github_are_known(tmp_path: Path) -> None:
         "https://git.example.com/ada/home/pull/11533",
         f"https://git.example.com/ada/home/commit/{changes[-1].sha}",
     ]
+
+
+async def test_a_reader_that_breaks_is_a_failure_like_any_other(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    repo = gitops_repos.recyclarr(tmp_path)
+    adapter = GitRepository(GitSettings(path=repo.path, refresh_every=timedelta(hours=1)), LAYOUT)
+    await adapter.refresh()
+    repo.commit("More", {"x.yaml": "kind: Deployment\n"})
+    monkeypatch.setattr("tocsin.gitops.index.build", lambda *_: 1 / 0)
+    with capture_logs() as logs:
+        task = asyncio.get_running_loop().create_task(keep_fresh(adapter))
+        while not logs:
+            await asyncio.sleep(0.01)
+        assert not task.done()
+        task.cancel()
+    assert logs[0]["event"] == "gitops_refresh_broke"
+    snapshot = adapter.snapshot()
+    assert (snapshot.failure, len(snapshot.index.policies)) == ("internal error (ZeroDivisionError)", 2)
+
+
+async def test_what_a_new_commit_holds_is_logged_once(tmp_path: Path) -> None:
+    repo = gitops_repos.recyclarr(tmp_path)
+    adapter = GitRepository(GitSettings(path=repo.path).model_copy(update={"refresh_every": timedelta(0)}), LAYOUT)
+    with capture_logs() as logs:
+        task = asyncio.get_running_loop().create_task(keep_fresh(adapter))
+        await asyncio.sleep(0.3)
+        task.cancel()
+    (told,) = logs
+    assert (told["event"], told["policies"], told["workloads"], told["problems"]) == ("gitops_read", 2, 1, 1)
+    assert told["first_problems"][0].startswith("kubernetes/apps/home/broken.yaml: ")

@@ -1,10 +1,16 @@
 """Where a repository says its objects go: Flux, kustomize, Argo CD, and what nothing deploys."""
 
+from typing import Any
+
 import pytest
+import yaml
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 import gitops_shapes as shapes
 from gitops_shapes import index
 from tocsin.gitops.index import Index
+from tocsin.gitops.resolve import resolve
 
 
 def workloads(found: Index) -> dict[str, tuple[str | None, str, bool]]:
@@ -196,3 +202,43 @@ def test_the_cidrs_of_a_group_are_put_in_its_place() -> None:
         ("128.0.0.0/1", ("10.0.0.0/8",)),
     ]
     assert "gone" in peers[2].value
+
+
+JUNK = st.sampled_from(
+    [None, 7, True, "", "x", [], [None], {}, {"a": None}, {"name": []}, "${A}", "../..", "\x00", -1.5]
+)
+
+
+def broken_here_and_there(value: object, draw: Any, left: list[int]) -> object:
+    """A YAML value with some of its parts replaced by what does not belong there."""
+    if left[0] and draw(st.integers(0, 14)) == 0:
+        left[0] -= 1
+        return draw(JUNK)
+    if isinstance(value, dict):
+        return {key: broken_here_and_there(inner, draw, left) for key, inner in value.items()}
+    if isinstance(value, list):
+        return [broken_here_and_there(inner, draw, left) for inner in value]
+    return value
+
+
+@given(st.data())
+@settings(max_examples=150, deadline=None)
+def test_whatever_a_file_holds_the_others_are_read(data: st.DataObject) -> None:
+    shape = data.draw(st.sampled_from([shapes.home_ops, shapes.argo, shapes.opt_in, shapes.transformed]))
+    files = shape()
+    path = data.draw(st.sampled_from(sorted(files)))
+    documents = [
+        broken_here_and_there(document, data.draw, [3]) for document in yaml.safe_load_all(files[path]) if document
+    ]
+    found = index(files | {path: yaml.safe_dump_all(documents)})
+    untouched = {one.file for one in index({p: t for p, t in files.items() if p != path}).workloads}
+    assert untouched <= {one.file for one in found.workloads}
+    for one in found.workloads:
+        resolve(found, one.namespace or "", workload=one.workload.name)
+
+
+def test_a_deep_tree_and_a_long_chain_end() -> None:
+    deep = "/".join("a" * 1200) + "/d.yaml"
+    chain = {f"c/{n}/ks.yaml": shapes.flux(f"k{n}", f"c/{n + 1}") for n in range(400)}
+    found = index({"ks.yaml": shapes.flux("all", ""), deep: shapes.deployment("deep"), **chain})
+    assert found.problems == ()

@@ -18,7 +18,7 @@ from tocsin.policy.reach import Access, Reach, reach
 
 MAX_POLICIES: Final = 6
 MAX_HISTORIES: Final = 3
-MAX_CHANGES: Final = 5
+MAX_CHANGES: Final = 3
 MAX_RELEASES: Final = 3
 RELEASED_WITHIN: Final = timedelta(days=180)
 """Long enough for a base rate of an app's own."""

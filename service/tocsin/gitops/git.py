@@ -56,8 +56,9 @@ class GitRepository:
         async with self._refreshing:
             try:
                 await self._bring_up_to_date()
-            except LookupFailed as failure:
-                self._freshness.failed(str(failure))
+            except Exception as failure:
+                broke = f"internal error ({type(failure).__name__})"
+                self._freshness.failed(str(failure) if isinstance(failure, LookupFailed) else broke)
                 raise
 
     async def _bring_up_to_date(self) -> None:

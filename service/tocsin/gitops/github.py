@@ -54,8 +54,9 @@ class GitHubRepository:
                     built = await asyncio.to_thread(index.build, contents.files(), self._layout)
                     self._contents = contents
                 self._freshness.succeeded(sha, built, datetime.now(UTC))
-            except LookupFailed as failure:
-                self._freshness.failed(str(failure))
+            except Exception as failure:
+                broke = f"internal error ({type(failure).__name__})"
+                self._freshness.failed(str(failure) if isinstance(failure, LookupFailed) else broke)
                 raise
 
     def _head(self, client: "Github") -> str:

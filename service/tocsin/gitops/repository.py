@@ -99,6 +99,8 @@ async def keep_fresh(repository: Repository) -> None:
             told = _tell(repository.snapshot(), told)
         except LookupFailed as failure:
             log.warning("gitops_refresh_failed", source=repository.source, reason=str(failure))
+        except Exception:
+            log.error("gitops_refresh_broke", source=repository.source, exc_info=True)
         await asyncio.sleep(repository.refresh_every.total_seconds())
 
 

@@ -20,6 +20,10 @@ MAX_APPLIED: Final = 50_000
 """Files applied in all, each place counted: a repository that needs more is built to exhaust its reader."""
 
 
+MAX_DEPTH: Final = 60
+"""Directories and kustomizations inside each other."""
+
+
 @dataclass(frozen=True, slots=True)
 class Context:
     """What the outer layers do to an object, and where they are.
@@ -155,10 +159,14 @@ class Walk:
             return self._kustomization(directory, context)
         if not self._first_time("directory", directory, context):
             return None
-        for path in sorted(self._directories.get(directory, ())):
-            self._file(path, context)
-        for child in sorted(self._children.get(directory, ())) if recurse else ():
-            self._directory(child, replace(context, base=child))
+        self._open.append(directory)
+        try:
+            for path in sorted(self._directories.get(directory, ())):
+                self._file(path, context)
+            for child in sorted(self._children.get(directory, ())) if recurse else ():
+                self._directory(child, replace(context, base=child))
+        finally:
+            self._open.pop()
         return None
 
     def _kustomization(self, directory: str, context: Context) -> None:
@@ -337,7 +345,8 @@ class Walk:
     def _first_time(self, what: str, place: str, context: Context) -> bool:
         """Ends cycles, and whatever is reached twice in the same way."""
         key = (what, place, context)
-        new = key not in self._seen and len(self._seen) < MAX_APPLIED and place not in self._open
+        fits = len(self._seen) < MAX_APPLIED and len(self._open) < MAX_DEPTH
+        new = key not in self._seen and fits and place not in self._open
         self._seen.add(key)
         return new
 
