@@ -396,6 +396,7 @@ async def test_a_reader_that_breaks_is_a_failure_like_any_other(
             await asyncio.sleep(0.01)
         assert not task.done()
         task.cancel()
+        await asyncio.wait([task])
     assert logs[0]["event"] == "gitops_refresh_broke"
     snapshot = adapter.snapshot()
     assert (snapshot.failure, len(snapshot.index.policies)) == ("internal error (ZeroDivisionError)", 2)
@@ -408,6 +409,7 @@ async def test_what_a_new_commit_holds_is_logged_once(tmp_path: Path) -> None:
         task = asyncio.get_running_loop().create_task(keep_fresh(adapter))
         await asyncio.sleep(0.3)
         task.cancel()
+        await asyncio.wait([task])
     (told,) = logs
     assert (told["event"], told["policies"], told["workloads"], told["problems"]) == ("gitops_read", 2, 1, 1)
     assert told["first_problems"][0].startswith("kubernetes/apps/home/broken.yaml: ")
