@@ -111,6 +111,7 @@ class PolicyMatch:
 
     Of all rules that select the workload the most telling one is told, so that a destination has an entry in one
     policy at most. `named` lists the destination names for which that rule is a `toFQDNs` entry other than a bare `*`.
+    `sure` is False where not all labels of the pods are known and the policy only most likely selects them.
     """
 
     name: str
@@ -120,6 +121,7 @@ class PolicyMatch:
     allows: Mapping[str, str] = field(default_factory=dict)
     named: tuple[str, ...] = ()
     changes: tuple[Change, ...] = ()
+    sure: bool = True
 
 
 @dataclass(frozen=True, slots=True)

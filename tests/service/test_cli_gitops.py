@@ -191,3 +191,45 @@ def test_a_hostile_name_stays_in_its_cell(tmp_path: Path) -> None:
     assert row.replace("\\|", "").count("|") == 5
     assert row.count("`") % 2 == 0
     assert "a\\|b'@here" in row
+
+
+def rendered(repo: Path, tmp_path: Path, pod: str, name: str, **apps: str) -> str:
+    """What a webhook about a pod would say, with the repository and nothing else to look things up in."""
+    (tmp_path / "tocsin.yaml").write_text(
+        f"gitops: {{git: {{path: {repo}}}}}\n" + "apps_file: apps.yaml\n" * bool(apps)
+    )
+    entries = [{"match": match, "posture": posture} for match, posture in apps.items()]
+    (tmp_path / "apps.yaml").write_text(json.dumps({"apps": entries}))
+    labels = {"alertname": "EgressNovelDestination", "namespace": "media", "pod": pod, "destination": name}
+    alert = {
+        "status": "firing",
+        "labels": labels,
+        "startsAt": "2026-11-24T12:00:00Z",
+        "fingerprint": "14dbf60f7d6a80e1",
+    }
+    payload = {"version": "4", "groupKey": "{}", "status": "firing", "receiver": "x", "alerts": [alert]}
+    code, out, err = run("render", "--config", tmp_path / "tocsin.yaml", "-", stdin=json.dumps(payload))
+    assert (code, err) == (0, "")
+    return out
+
+
+def test_a_message_names_the_declared_workload_and_the_rule(repo: Path, tmp_path: Path) -> None:
+    said = rendered(repo, tmp_path, "immich-machine-learning-5d7c9d8f6b-x2k4p", "cdn.huggingface.co.")
+    assert "media/immich-machine-learning" in said
+    assert "no rule lets it through (immich-machine-learning)" in said
+    assert "immich-machine-learning is bounded (rules of immich-machine-learning)" in said
+
+
+def test_a_message_shows_who_disagrees(repo: Path, tmp_path: Path) -> None:
+    pod = "recyclarr-29788325-vfgx7"
+    said = rendered(repo, tmp_path, pod, "files.paste-drop.example.", recyclarr="between")
+    assert "recyclarr is neither bounded nor unbounded" in said
+    assert 'conflict: comments in recyclarr-allow says "guides from GitHub"' in said
+    assert "policy recyclarr-allow lets it through: world:443" in said
+    assert '(#12, "fix(recyclarr): open it")' in said
+
+
+def test_a_message_says_that_the_policy_names_it(repo: Path, tmp_path: Path) -> None:
+    said = rendered(repo, tmp_path, "immich-machine-learning-5d7c9d8f6b-x2k4p", "huggingface.co.")
+    assert "Expected: media/immich-machine-learning" in said
+    assert "The policy of immich-machine-learning names it." in said

@@ -209,6 +209,10 @@ def test_who_says_that_a_workload_is_bounded_unless_it_is_a_list() -> None:
     ("facts", "words"),
     [
         (PolicyFacts(), "no policy found that selects recyclarr"),
+        (
+            PolicyFacts(evidence="unresolved: nothing in media is called recyclarr"),
+            "not found in the repository: nothing in media is called recyclarr",
+        ),
         (PolicyFacts(siblings=("recyclarr-web",)), "no policy found that selects recyclarr, unlike recyclarr-web"),
         (
             PolicyFacts((POLICY,), siblings=("recyclarr-web",)),
@@ -221,6 +225,14 @@ def test_who_says_that_a_workload_is_bounded_unless_it_is_a_list() -> None:
         (
             PolicyFacts((replace(POLICY, allows={}),), remarks={NAME: "the denial of world blocks it"}),
             "the denial of world blocks it",
+        ),
+        (
+            PolicyFacts((replace(POLICY, sure=False),)),
+            "policy recyclarr-allow (most likely its own) lets it through: world:443",
+        ),
+        (
+            PolicyFacts((POLICY,), app="recyclarr", deployed=False),
+            "the repository declares recyclarr, but nothing there deploys it",
         ),
         (COMPONENT_CHANGED, 'recyclarr changed 2 h before (#12, "Add a sidecar")'),
         (

@@ -113,6 +113,11 @@ def elsewhere(found: Lookups, destination: Destination) -> str | None:
 
 def policies(facts: PolicyFacts, destinations: Sequence[Destination], subject: Subject) -> Iterator[str]:
     """Which policy lets the names through, by which rule; whose it is where the workload has none of its own."""
+    unresolved = facts.app is None and bool(facts.evidence)
+    if unresolved:
+        yield f"not found in the repository: {safe(facts.evidence.removeprefix('unresolved: '), 160)}"
+    if not facts.policies and unresolved:
+        return
     if not facts.policies:
         also = f", unlike {listed(facts.siblings)}" if facts.siblings else ""
         yield f"no policy found that selects {who(subject)}{also}"
@@ -127,6 +132,8 @@ def policies(facts: PolicyFacts, destinations: Sequence[Destination], subject: S
     if not facts.unrestricted:
         yield from told[:_LISTED]
     yield from (safe(remark, 160) for remark in remarks[:_LISTED])
+    if facts.app is not None and not facts.deployed:
+        yield f"the repository declares {who(subject)}, but nothing there deploys it"
     if facts.siblings:
         yield f"{who(subject)} has no policy of its own, unlike {listed(facts.siblings)}"
 
@@ -216,7 +223,8 @@ def _ruling(policy: PolicyMatch, destination: Destination) -> str | None:
     if not rule:
         return None
     verb = "names it" if destination.name in policy.named else "lets it through"
-    return f"policy {safe(policy.name)} {verb}: {safe(rule, 120)}"
+    likely = "" if policy.sure else " (most likely its own)"
+    return f"policy {safe(policy.name)}{likely} {verb}: {safe(rule, 120)}"
 
 
 def _what(change: Change) -> str:

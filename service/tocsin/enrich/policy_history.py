@@ -79,7 +79,7 @@ class PolicyHistory:
             deployed=found.deployed,
             siblings=found.siblings,
             unrestricted=any(way.access is Access.UNRESTRICTED for way in ways.values()) and found.app is not None,
-            remarks={name: remark for name, way in ways.items() if (remark := _remark(way))},
+            remarks={name: remark for name, way in ways.items() if (remark := _remark(way, found))},
             statements=said.statements,
             undecided=(*said.undecided, *said.problems),
             changes=history.component,
@@ -132,9 +132,11 @@ def _way(selected: Sequence[Selected], destination: Destination) -> Reach:
     return reach(rules, names, internal=destination.internal)
 
 
-def _remark(way: Reach) -> str:
+def _remark(way: Reach, found: Resolution) -> str:
     """What the rule alone does not tell."""
     said = []
+    if way.access is Access.BLOCKED and found.possible:
+        said.append(f"policy {found.possible[0].policy.name} may select it as well")
     if way.access is Access.POSSIBLE:
         said.append("if its address is among them")
     if way.denied_by:
@@ -160,4 +162,5 @@ def _match(
         allows={name: way.rule for name, way in leading.items()},
         named=tuple(name for name, way in leading.items() if way.named),
         changes=changes.get(one.placed.file, ()),
+        sure=one.sure,
     )

@@ -20,8 +20,6 @@ from tocsin.policy.groups import GROUP
 from tocsin.policy.parse import policies
 from tocsin.yaml_documents import BROKEN, Document, documents, resources, sentence
 
-MENTIONS: Final = ("toEntities", "world", "toFQDNs")
-"""Words whose plain occurrence is kept, for whoever wants to compare reading with searching."""
 POLICY_KINDS: Final = (POLICY, CLUSTERWIDE, KUBERNETES)
 WORKLOAD_KINDS: Final = (*sorted(KINDS), "HelmChart")
 _KINDS: Final = (
@@ -38,6 +36,7 @@ _OBJECT: Final = re.compile(r"""^["']?(?:kind|apiVersion)["']?:""", re.MULTILINE
 _OVERLAY: Final = re.compile(r"^(?:resources|components|bases|namespace|transformers|helmCharts):", re.MULTILINE)
 _LABELS: Final = re.compile(r"(?:labels|podLabels|pod|defaultPodOptions):(?:[ ]+#.*)?")
 """What a block of a pod's labels stands under; a comment above it speaks of them."""
+_WORLD: Final = re.compile(r"\bworld\b")
 _LONGEST_SETTINGS: Final = 16_000
 _LONGEST_VALUES: Final = 64_000
 _LABEL: Final = re.compile(r"""[ ]*["']?(?P<key>[\w.-]+/[\w.-]+|[\w.-]*egress[\w.-]*)["']?:[^#]*(?P<beside>#.*)?""")
@@ -92,11 +91,7 @@ class _Found:
 def read(text: str) -> File:
     """Reads one file."""
     read_documents, problems = documents(text, _wanted)
-    mentions = (
-        frozenset(word for word in MENTIONS if word in text)
-        if any(kind in text for kind in POLICY_KINDS)
-        else frozenset()
-    )
+    mentions = frozenset(_mentions(text))
     if not read_documents and not problems and not mentions:
         return NOTHING
     found = _Found()
@@ -121,6 +116,13 @@ def read(text: str) -> File:
         templated=substitute.unresolved(text),
         problems=tuple(problems),
     )
+
+
+def _mentions(text: str) -> Iterator[str]:
+    """Words that a plain search would find; `world` is too common to count outside of files with policies."""
+    yield from (word for word in ("toEntities", "toFQDNs") if word in text)
+    if any(kind in text for kind in POLICY_KINDS) and _WORLD.search(text):
+        yield "world"
 
 
 def _wanted(text: str) -> bool:
