@@ -84,6 +84,32 @@ def test_argo_cd() -> None:
     }
 
 
+def test_charts_of_argo_cd_and_of_kustomize() -> None:
+    application = (
+        "apiVersion: argoproj.io/v1alpha1\nkind: Application\nmetadata: {name: %s}\nspec:\n"
+        "  destination: {namespace: monitoring}\n  sources:\n    - {repoURL: x, ref: values}\n"
+        "    - {repoURL: y, chart: grafana, targetRevision: 8.0.0, helm: {valueFiles: [$values/values/%s.yaml], values: '%s'}}\n"
+    )
+    files = {
+        "apps/one.yaml": application % ("one", "one", "persistence: {type: pvc}"),
+        "values/one.yaml": "fullnameOverride: panels\n",
+        "apps/bad.yaml": application % ("bad", "gone", "fullnameOverride: [x]"),
+        "infra/kustomization.yaml": shapes.overlay(
+            more="helmCharts:\n  - {name: cert-manager, releaseName: certs, namespace: tls, valuesFile: v.yaml}\n"
+        ),
+        "infra/v.yaml": "cainjector: {enabled: false}\nfullnameOverride: certs\n",
+    }
+    found = index(files)
+    assert {name for name in workloads(found) if not name.startswith("HelmRelease")} == {
+        "Deployment panels",
+        "Deployment certs",
+        "Deployment certs-webhook",
+        "Job certs-startupapicheck",
+    }
+    assert workloads(found)["Deployment panels"] == ("monitoring", "one", True)
+    assert [problem.split(":")[0] for problem in found.problems] == ["apps/bad.yaml"]
+
+
 def test_a_path_template_comes_last() -> None:
     files = {
         "clusters/home/media/sonarr/policy.yaml": shapes.cnp("sonarr", shapes.WORLD),

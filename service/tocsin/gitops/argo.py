@@ -20,12 +20,13 @@ _SEGMENT: Final = re.compile(r"path(?:\.segments)?\[(\d+)\]|index\s+\.path\.segm
 
 @dataclass(frozen=True, slots=True)
 class Chart:
-    """A Helm chart that an Application installs, with the values written in it."""
+    """A Helm chart that an Application installs, with the values written in it and beside it in the repository."""
 
     name: str
     release: str
     version: str | None
     values: Mapping[str, Any] = field(default_factory=dict, hash=False)
+    value_files: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,6 +113,11 @@ def _chart(source: Mapping[str, Any], name: str) -> Chart:
         release=str(helm.get("releaseName") or name),
         version=_text(source.get("targetRevision")),
         values=values if isinstance(values, dict) else {},
+        value_files=tuple(
+            directory(path.partition("/")[2])  # of another source of the same Application, "$values/..."
+            for path in map(str, helm.get("valueFiles") or [])
+            if path.startswith("$")
+        ),
     )
 
 

@@ -13,7 +13,7 @@ from typing import TypeVar
 from tocsin.gitops import substitute, template
 from tocsin.gitops.layout import Layout
 from tocsin.gitops.manifests import File
-from tocsin.gitops.places import Occupant, Place, Places
+from tocsin.gitops.places import Occupant, Places
 from tocsin.gitops.tree import Applied, walk
 from tocsin.gitops.workloads import Workload
 from tocsin.policy.document import Policy
@@ -130,22 +130,18 @@ class _Placing:
             namespace = "" if policy.clusterwide else self._namespace(applied, policy.written_namespace)
             place = self._places.place(base, namespace, None)
             name = f"{applied.context.prefix}{policy.name}{applied.context.suffix}"
-            renamed = policy if name == policy.name else replace(policy, name=name)
+            whole = filled(policy if name == policy.name else replace(policy, name=name), groups)
             app = place.app if place.directory is not None else None
-            renamed = filled(renamed, groups)
-            yield PlacedPolicy(renamed, applied.path, namespace, app, place.directory, applied.context.deployed)
+            yield PlacedPolicy(whole, applied.path, namespace, app, place.directory, applied.context.deployed)
 
     def workloads(self, applied: Applied) -> Iterator[PlacedWorkload]:
         base, context = self._base(applied), applied.context
         for one in applied.workloads:
             namespace = self._namespace(applied, one.namespace, one)
-            place: Place = self._places.place(base, namespace, own_name(one))
-            labels = tuple(sorted({**dict(context.labels)}.items()))
-            named = replace(
-                one,
-                name=f"{context.prefix}{one.name}{context.suffix}",
-                labels=_in_namespace(one.labels, namespace) if one.release else tuple(sorted({*one.labels, *labels})),
-            )
+            place = self._places.place(base, namespace, own_name(one))
+            own, added = one.labels, context.labels  # kustomize does not see the pods of a release
+            labels = _in_namespace(own, namespace) if one.release else tuple(sorted({*own, *added}))
+            named = replace(one, name=f"{context.prefix}{one.name}{context.suffix}", labels=labels)
             component = self._places.component(base, place, applied.path)
             keys = {key for key, _ in named.labels}
             yield PlacedWorkload(

@@ -101,12 +101,12 @@ def _declared(index: Index, namespace: str, pod: str | None, workload: str | Non
     if len({one.app for one in best}) > 1:
         return None, f"{' and '.join(sorted({one.file for one in best}))} both declare it"
     one = best[0]
-    mark = "" if one.deployed else ", which nothing deploys"
-    others = sorted({other.file for other in best} - {one.file})
-    mark += f"; also in {', '.join(others[:2])}: one cluster of several is read if gitops.roots says which" * bool(
-        others
-    )
-    return one, f"{how}, declared as {one.workload.kind} {one.workload.name} in {one.file}{mark}"
+    evidence = f"{how}, declared as {one.workload.kind} {one.workload.name} in {one.file}"
+    if not one.deployed:
+        evidence += ", which nothing deploys"
+    if others := sorted({other.file for other in best} - {one.file}):
+        evidence += f"; also in {', '.join(others[:2])}: gitops.roots says which of several clusters is meant"
+    return one, evidence
 
 
 def _is_called(one: PlacedWorkload, workload: str) -> bool:

@@ -6,15 +6,15 @@ Where nothing says what is applied, every outermost kustomization is. What no ro
 import posixpath
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any, Final
+from typing import Final
 
-from tocsin.gitops import argo, kustomize, substitute, workloads
+from tocsin.gitops import argo, kustomize, substitute
 from tocsin.gitops.argo import Application
 from tocsin.gitops.flux import NOTHING_BUILT, FluxKustomization, PostBuild
+from tocsin.gitops.installations import Installations
 from tocsin.gitops.kustomize import Overlay
 from tocsin.gitops.manifests import File
 from tocsin.gitops.workloads import Workload
-from tocsin.yaml_documents import BROKEN, sentence
 
 MAX_APPLIED: Final = 50_000
 """Files applied in all, each place counted: a repository that needs more is built to exhaust its reader."""
@@ -75,10 +75,11 @@ class Walk:
     _open: list[str] = field(default_factory=list)
     _seen: set[tuple[object, ...]] = field(default_factory=set)
     _variables: dict[str, tuple[tuple[str, str], ...]] = field(default_factory=dict)
-    _charts: dict[str, list[tuple[str, str, str | None]]] = field(default_factory=dict)
+    _installations: Installations = field(init=False)
     _set_aside: set[str] = field(default_factory=set)
 
     def __post_init__(self) -> None:
+        self._installations = Installations(self.files, self.problems, self.reached)
         for path, content in self.files.items():
             self._directories.setdefault(posixpath.dirname(path), []).append(path)
             directory = posixpath.dirname(path)
@@ -87,8 +88,6 @@ class Walk:
                 self._children.setdefault(above, set()).add(directory)
                 directory = above
             self._variables.update(dict(content.variables))
-            for name, url, tag in content.charts:
-                self._charts.setdefault(name, []).append((path, url, tag))
             if content.overlay:
                 self._set_aside.update(self._patches(posixpath.dirname(path), content.overlay))
 
@@ -187,9 +186,9 @@ class Walk:
             self._take_in(path, directory, written, inner)
         for written in overlay.components:
             self._take_in(path, directory, written, inner, shared=True)
-        charts = tuple(each for chart in overlay.charts for each in self._chart(directory, chart, inner))
+        charts = [each for chart in overlay.charts for each in self._installations.of_kustomize(path, chart)]
         if charts:
-            self._apply(Applied(path, File(), charts, inner))
+            self._apply(Applied(path, File(), tuple(charts), inner))
 
     def _transformed(self, directory: str, overlay: Overlay, context: Context) -> Context:
         transformers = [*overlay.inline_transformers, *self._transformers(directory, overlay)]
@@ -253,15 +252,16 @@ class Walk:
         variables = dict(context.variables)
         if content.templated and variables:
             content = substitute.everywhere(content, variables)
-        released = [each for release in content.releases for each in self._release(path, release, context)]
+        installed = self._installations.of_flux
+        released = [one for each in content.releases for one in installed(path, each, variables, context.config_maps)]
         self._apply(Applied(path, content, (*content.workloads, *released), context))
         for one in content.flux:
             self._flux(one, path, context)
         for application in content.applications:
-            self._application(application, context)
+            self._application(application, path, context)
         for found in content.application_sets:
             for application in argo.generated(found, self._directories.keys() | self._children.keys()):
-                self._application(application, context)
+                self._application(application, path, context)
 
     def _flux(self, one: FluxKustomization, path: str, context: Context) -> None:
         if not self._exists(one.path):
@@ -286,10 +286,10 @@ class Walk:
         for written in one.components:
             self._take_in(f"{one.path}/", one.path, written, inside, shared=True)
 
-    def _application(self, one: Application, context: Context) -> None:
-        charts = [workloads.from_chart(each.release, each.name, each.values, one.namespace) for each in one.charts]
-        if charts:
-            self._apply(Applied(context.base, File(), tuple(w for each in charts for w in each), context))
+    def _application(self, one: Application, source: str, context: Context) -> None:
+        installed = replace(context, unit=one.name, default_namespace=one.namespace)
+        for chart in one.charts:
+            self._apply(Applied(source, File(), self._installations.of_argo(source, chart, one.namespace), installed))
         for path in filter(self._exists, one.paths):
             inside = Context(
                 path,
@@ -299,44 +299,11 @@ class Walk:
                 default_namespace=one.namespace,
             )
             if f"{path}/Chart.yaml" in self.files:
-                found = workloads.from_chart(one.name, posixpath.basename(path), {}, one.namespace)
+                chart_name = posixpath.basename(path)
+                found = self._installations.of_chart(source, one.name, chart_name, [], one.namespace)
                 self._apply(Applied(f"{path}/Chart.yaml", File(), found, inside))
             else:
                 self._directory(path, inside, recurse=one.recurse)
-
-    def _release(self, path: str, resource: Mapping[str, Any], context: Context) -> tuple[Workload, ...]:
-        """A Helm release with its variables filled in, and what it takes from other objects."""
-        resource = substitute.everywhere(resource, dict(context.variables))
-        try:
-            files = [
-                file
-                for wanted in workloads.values_from(resource)
-                for name, key, file in context.config_maps
-                if (name, key) == wanted and file in self.files
-            ]
-            self.reached.update(files)
-            values = [found for file in files if (found := self.files[file].values)]
-            reference = ((resource.get("spec") or {}).get("chartRef") or {}).get("name")
-            url, version = self._chart_source(path, str(reference)) if reference else ("", None)
-            return workloads.declared(resource, values, substitute.text(url, dict(context.variables)), version)
-        except BROKEN as failure:
-            self.problems[f"{path}: {sentence(failure)}"] = None
-            return ()
-
-    def _chart_source(self, path: str, name: str) -> tuple[str, str | None]:
-        """URL and tag of an OCIRepository: the one nearest to the release of those that bear the name."""
-        found = self._charts.get(name)
-        if not found:
-            return "", None
-        _, url, tag = max(found, key=lambda each: len(posixpath.commonprefix([each[0], path])))
-        return url, tag
-
-    def _chart(self, directory: str, chart: kustomize.HelmChart, context: Context) -> tuple[Workload, ...]:
-        path = kustomize.resolve(directory, chart.values_file) if chart.values_file else None
-        beside = self.files[path].values if path is not None and path in self.files else None
-        values = workloads.overlaid(beside or {}, chart.values)
-        complete = beside is not None or not chart.values_file
-        return workloads.from_chart(chart.release, chart.name, values, chart.namespace, chart.version, complete)
 
     def _apply(self, applied: Applied) -> None:
         if len(self.applied) < MAX_APPLIED:

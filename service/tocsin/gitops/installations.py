@@ -1,0 +1,90 @@
+"""What Helm releases make, with the values they take from other files of the repository. Pure."""
+
+import posixpath
+from collections.abc import Iterable, Mapping, MutableMapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from tocsin.gitops import kustomize, substitute, workloads
+from tocsin.gitops.argo import Chart
+from tocsin.gitops.manifests import File
+from tocsin.gitops.workloads import Workload
+from tocsin.yaml_documents import BROKEN, sentence
+
+Variables = Mapping[str, str]
+ConfigMaps = tuple[tuple[str, str, str], ...]
+"""Name, key and file of generated ConfigMaps."""
+
+
+@dataclass(slots=True)
+class Installations:
+    """Reads releases and charts. `used` gathers the files of values, `problems` what cannot be read."""
+
+    files: Mapping[str, File]
+    problems: MutableMapping[str, None]
+    used: set[str] = field(default_factory=set)
+    _sources: dict[str, list[tuple[str, str, str | None]]] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        for path, content in self.files.items():
+            for name, url, tag in content.charts:
+                self._sources.setdefault(name, []).append((path, url, tag))
+
+    def of_flux(
+        self, path: str, resource: Mapping[str, Any], variables: Variables, config_maps: ConfigMaps
+    ) -> tuple[Workload, ...]:
+        """A HelmRelease with its variables filled in, and what it takes from ConfigMaps and an OCIRepository."""
+        resource = substitute.everywhere(resource, variables)
+        try:
+            wanted = workloads.values_from(resource)
+            made = [file for each in wanted for name, key, file in config_maps if (name, key) == each]
+            reference = ((resource.get("spec") or {}).get("chartRef") or {}).get("name")
+            url, version = self._source(path, str(reference)) if reference else ("", None)
+            return workloads.declared(resource, self._values(made), substitute.text(url, variables), version)
+        except BROKEN as failure:
+            self.problems[f"{path}: {sentence(failure)}"] = None
+            return ()
+
+    def of_argo(self, path: str, chart: Chart, namespace: str | None) -> tuple[Workload, ...]:
+        """A chart that an Application installs."""
+        return self.of_chart(
+            path, chart.release, chart.name, [*self._values(chart.value_files), chart.values], namespace
+        )
+
+    def of_kustomize(self, path: str, chart: kustomize.HelmChart) -> tuple[Workload, ...]:
+        """A chart that a kustomization inflates."""
+        beside = kustomize.resolve(posixpath.dirname(path), chart.values_file) if chart.values_file else None
+        layers = [*self._values([beside] if beside else []), chart.values]
+        return self.of_chart(path, chart.release, chart.name, layers, chart.namespace, chart.version)
+
+    def of_chart(
+        self,
+        path: str,
+        release: str,
+        chart: str,
+        layers: Iterable[Mapping[str, Any]],
+        namespace: str | None,
+        version: str | None = None,
+    ) -> tuple[Workload, ...]:
+        """A chart with layers of values, the last of which wins; a problem of `path` where they cannot be read."""
+        values: Mapping[str, Any] = {}
+        for layer in layers:
+            values = workloads.overlaid(values, layer)
+        try:
+            return workloads.from_chart(release, chart, values, namespace, version)
+        except BROKEN as failure:
+            self.problems[f"{path}: {sentence(failure)}"] = None
+            return ()
+
+    def _values(self, paths: Iterable[str]) -> list[Mapping[str, Any]]:
+        known = [path for path in paths if path in self.files]
+        self.used.update(known)
+        return [values for path in known if (values := self.files[path].values)]
+
+    def _source(self, path: str, name: str) -> tuple[str, str | None]:
+        """URL and tag of an OCIRepository: the one nearest to the release of those that bear the name."""
+        found = self._sources.get(name)
+        if not found:
+            return "", None
+        _, url, tag = max(found, key=lambda each: len(posixpath.commonprefix([each[0], path])))
+        return url, tag
