@@ -78,6 +78,8 @@ def _structure(policies: Sequence[Policy]) -> tuple[tuple[Statement, ...], tuple
         return (), (said, *((_EMPTY_ENTRY,) if any(map(_has_empty_entry, policies)) else ()))
     if seen.public and not seen.few:
         return (), (f"whose addresses {_listed(seen.public)} are is not known",)
+    if seen.minor and not (seen.names or seen.public or seen.tunnels or seen.local or seen.inside):
+        return (), (f"{_listed(seen.minor)} is all it may reach",)
     ruling = [policy.name for policy in policies if any(rule.egress or rule.default_deny for rule in policy.rules)]
     posture, text = _proven(seen)
     apart = f" ({_listed(seen.minor)} aside: DNS and time)" if seen.minor else ""
