@@ -1,4 +1,4 @@
-"""What a comment beside a rule comes to. Taking a bounded workload for an open one is the mistake that must not happen."""
+"""What a comment beside a rule comes to. To take a bounded workload for an open one is the mistake to avoid."""
 
 import pytest
 
