@@ -8,7 +8,7 @@ is bounded. Markup (HTML, Markdown) is escaped later, by the channel that has it
 import re
 import unicodedata
 
-_SCHEME = re.compile(r"(?i)\b(h)tt(ps?)://")
+_HTTP = re.compile(r"(?i)\b(h)tt(ps?)(?=://)")
 _DOTTED = re.compile(r"(?<=[\w*-])\.(?=[\w*-])")
 _UNSEEN = frozenset({"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"})
 
@@ -31,7 +31,7 @@ def clip(value: str, limit: int) -> str:
 
 def defang(value: str) -> str:
     """Makes a name or sentence unlinkable: the last dot of every dotted word, `@` and URL schemes are bracketed."""
-    value = _SCHEME.sub(lambda found: f"{found[1]}xx{found[2]}[://]", value).replace("@", "[@]")
+    value = _HTTP.sub(r"\1xx\2", value).replace("://", "[://]").replace("@", "[@]")
     return re.sub(r"\S+", lambda word: _last_dot(word[0]), value)
 
 

@@ -7,11 +7,27 @@ from typing import Any, Final
 
 import yaml
 
-LOADER: Final = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+_RESOLVERS: Final = {
+    first: [each for each in resolvers if each[0] != "tag:yaml.org,2002:timestamp"]
+    for first, resolvers in yaml.SafeLoader.yaml_implicit_resolvers.items()
+}
+"""What looks like a date stays text, as in Kubernetes: an impossible one loses no document."""
 MAX_FILE_CHARS: Final = 1_000_000
 BROKEN: Final = (yaml.YAMLError, ValueError, TypeError, AttributeError, KeyError, RecursionError)
 """What reading a document or a value in it may raise."""
+MAX_DEPTH: Final = 1_000
+"""Lists and mappings inside each other; the parser in C has no limit of its own and dies of 30,000."""
+MAX_VALUES: Final = 300_000
+"""Values of one document, those that aliases repeat counted each time; one that contains itself has no end."""
+_CHAIN: Final = re.compile(r"(?:[-?:][ \t]+)+")
+_BRACKET: Final = re.compile(r"[\[\]{}]")
 _START: Final = re.compile(r"^---(?=[ \t\r\n]|\Z)", re.MULTILINE)
+
+
+class Loader(getattr(yaml, "CSafeLoader", yaml.SafeLoader)):  # type: ignore[misc]
+    """The quick reader, without dates."""
+
+    yaml_implicit_resolvers = _RESOLVERS
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,7 +51,7 @@ def documents(text: str, wanted: Callable[[str], object]) -> tuple[list[Document
         if not wanted(part):
             continue
         try:
-            found.append(Document(_load(part), part, line))
+            found.append(Document(load(part), part, line))
         except BROKEN as failure:
             problems.append(sentence(failure, line))
     return found, problems
@@ -64,20 +80,54 @@ def _parts(text: str) -> Iterator[tuple[str, int]]:
     line = 1
     for start, end in zip(starts, [*starts[1:], len(text)], strict=True):
         part = text[start:end]
-        if part.strip():
+        lines = (written.removeprefix("---").lstrip() for written in part.splitlines())
+        if any(written and not written.startswith(("#", "%")) for written in lines):
             yield part, line
         line += part.count("\n")
 
 
-def _load(text: str) -> Any:
+def load(text: str) -> Any:
+    """The value of a text that holds one document; raises one of :data:`BROKEN`."""
+    if _is_deep(text):
+        raise ValueError("nested too deeply")
     try:
-        return yaml.load(text, Loader=LOADER)  # noqa: S506 - both are safe loaders
+        value = yaml.load(text, Loader=Loader)  # noqa: S506 - both are safe loaders
     except yaml.composer.ComposerError:
-        return yaml.load(text, Loader=_RedefiningLoader)  # noqa: S506
+        value = yaml.load(text, Loader=_RedefiningLoader)  # noqa: S506
+    if "*" in text and "&" in text:
+        _check_aliases(value)
+    return value
+
+
+def _is_deep(text: str) -> bool:
+    """Whether a text may open more than :data:`MAX_DEPTH` lists and mappings inside each other."""
+    if text.count("[") + text.count("{") > MAX_DEPTH:
+        depth = 0
+        for bracket in _BRACKET.findall(text):
+            depth = depth + 1 if bracket in "[{" else max(0, depth - 1)
+            if depth > MAX_DEPTH:
+                return True
+    return any(len(chain.split()) > MAX_DEPTH for chain in _CHAIN.findall(text) if len(chain) > MAX_DEPTH)
+
+
+def _check_aliases(value: Any) -> None:
+    """Raises ValueError for a value that contains itself, or that its aliases make huge."""
+    seen, waiting = 0, [value]
+    while waiting:
+        inner = waiting.pop()
+        seen += 1
+        if seen > MAX_VALUES:
+            raise ValueError("its aliases expand to too much")
+        if isinstance(inner, dict):
+            waiting.extend(inner.values())
+        elif isinstance(inner, list):
+            waiting.extend(inner)
 
 
 class _RedefiningLoader(yaml.SafeLoader):
     """Lets an anchor be defined again, as YAML 1.2 does and PyYAML does not."""
+
+    yaml_implicit_resolvers = _RESOLVERS
 
     def compose_node(self, parent: Any, index: Any) -> Any:
         event = self.peek_event()  # type: ignore[no-untyped-call]

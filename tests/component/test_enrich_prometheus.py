@@ -293,8 +293,9 @@ async def replying(reply: Callable[[asyncio.StreamWriter], Any]) -> AsyncIterato
 
     async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         try:
-            await reader.readuntil(b"\r\n\r\n")
-            await reply(writer)
+            head = await reader.readuntil(b"\r\n\r\n")
+            await reader.readexactly(int(head.lower().partition(b"content-length:")[2].split()[0]))
+            await reply(writer)  # closing before all is read would reset the connection
         except (OSError, asyncio.CancelledError):
             pass
         finally:

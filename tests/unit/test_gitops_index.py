@@ -268,3 +268,320 @@ def test_a_deep_tree_and_a_long_chain_end() -> None:
     chain = {f"c/{n}/ks.yaml": shapes.flux(f"k{n}", f"c/{n + 1}") for n in range(400)}
     found = index({"ks.yaml": shapes.flux("all", ""), deep: shapes.deployment("deep"), **chain})
     assert found.problems == ()
+
+
+def delete_patch(kind: str, name: str, *, target: str = "") -> str:
+    targeted = f"    target: {target}\n" if target else ""
+    return f"patches:\n  - patch: |\n      $patch: delete\n      kind: {kind}\n      metadata: {{name: {name}}}\n{targeted}"
+
+
+@pytest.mark.parametrize(
+    ("patches", "left"),
+    [
+        (delete_patch("Deployment", "b"), {"Deployment x-a", "HelmRelease c"}),
+        (delete_patch("Deployment", "x-b"), {"Deployment x-a", "HelmRelease c"}),
+        (delete_patch("Deployment", "any", target="{kind: Deployment}"), {"HelmRelease c"}),
+        (delete_patch("Deployment", "any", target="{kind: Deployment, name: a|b}"), {"HelmRelease c"}),
+        (delete_patch("HelmRelease", "c"), {"Deployment x-a", "Deployment x-b"}),
+        ("patches: [{path: gone.yaml}]\n", {"Deployment x-a", "HelmRelease c"}),
+        ("patchesStrategicMerge: [gone.yaml]\n", {"Deployment x-a", "HelmRelease c"}),
+        # What a label selects cannot be told without its labels: nothing is taken away.
+        (
+            delete_patch("Deployment", "a", target="{labelSelector: app=a}"),
+            {"Deployment x-a", "Deployment x-b", "HelmRelease c"},
+        ),
+        (delete_patch("StatefulSet", "a"), {"Deployment x-a", "Deployment x-b", "HelmRelease c"}),
+    ],
+)
+def test_what_a_patch_deletes_is_not_there(patches: str, left: set[str]) -> None:
+    files = {
+        "base/kustomization.yaml": shapes.overlay("a.yaml", "c.yaml"),
+        "base/a.yaml": shapes.deployment("a") + shapes.deployment("b"),
+        "base/c.yaml": "apiVersion: helm.toolkit.fluxcd.io/v2\nkind: HelmRelease\nmetadata: {name: c}\nspec: {chart: {spec: {chart: c}}}\n",
+        "top/kustomization.yaml": shapes.overlay("../base", namespace="n", more=f"namePrefix: x-\n{patches}"),
+        "top/gone.yaml": "$patch: delete\napiVersion: apps/v1\nkind: Deployment\nmetadata: {name: b}\n",
+    }
+    assert {name.replace("x-c", "c") for name in workloads(index(files))} == left
+
+
+def test_flux_deletes_objects_policies_and_other_kustomizations() -> None:
+    patches = delete_patch("CiliumNetworkPolicy", "open", target="{kind: CiliumNetworkPolicy, name: open}")
+    more = patches + delete_patch("Kustomization", "web").removeprefix("patches:\n")
+    files = {
+        "flux/cluster.yaml": shapes.flux("cluster", "apps", more="".join(f"  {line}\n" for line in more.splitlines())),
+        "apps/open.yaml": shapes.cnp("open", shapes.WORLD, namespace="n") + shapes.cnp("shut", namespace="n"),
+        "apps/ks.yaml": shapes.flux("web", "web", target="web") + shapes.flux("db", "db", target="db"),
+        "web/d.yaml": shapes.deployment("web"),
+        "db/d.yaml": shapes.deployment("db"),
+    }
+    found = index(files)
+    assert policies(found) == {"shut": ("n", True)}
+    assert workloads(found) == {"Deployment db": ("db", "db", True), "Deployment web": (None, "web", False)}
+
+
+def test_a_component_changes_what_it_is_shared_with() -> None:
+    component = "apiVersion: kustomize.config.k8s.io/v1alpha1\nkind: Component\n"
+    label = "labels:\n  - pairs: {egress: %s}\n    includeTemplates: true\n"
+    files = {
+        "app/kustomization.yaml": shapes.overlay("d.yaml", components=("../first", "../last"), namespace="n"),
+        "app/d.yaml": shapes.deployment("web"),
+        "first/kustomization.yaml": component + "resources: [d.yaml]\nnamePrefix: first-\n" + label % "first",
+        "first/d.yaml": shapes.deployment("side"),
+        "last/kustomization.yaml": component + "components: [../inner]\nnameSuffix: -last\n" + label % "last",
+        "inner/kustomization.yaml": component + "nameSuffix: -inner\n",
+    }
+    found = index(files)
+    assert set(workloads(found)) == {"Deployment first-web-inner-last", "Deployment first-side-inner-last"}
+    assert {dict(one.workload.labels)["egress"] for one in found.workloads} == {"last"}
+    flux = {"flux/web.yaml": shapes.flux("web", "plain", components=("../first", "../last"))}
+    plain = {"plain/d.yaml": files["app/d.yaml"]}
+    assert set(workloads(index(files | flux | plain, "flux"))) >= {"Deployment first-web-inner-last"}
+
+
+def test_a_component_that_contains_itself_ends() -> None:
+    component = "apiVersion: kustomize.config.k8s.io/v1alpha1\nkind: Component\ncomponents: [../loop, ../loop]\n"
+    files = {
+        "app/kustomization.yaml": shapes.overlay("d.yaml", components=("../loop",), namespace="n"),
+        "app/d.yaml": shapes.deployment("web"),
+        "loop/kustomization.yaml": component,
+    }
+    assert set(workloads(index(files))) == {"Deployment web"}
+
+
+def test_labels_that_kustomize_adds_reach_the_charts_it_inflates() -> None:
+    chart = (
+        "helmCharts:\n  - {name: grafana, releaseName: grafana, valuesFile: v.yaml, additionalValuesFiles: [w.yaml]}\n"
+    )
+    files = {
+        "infra/kustomization.yaml": shapes.overlay(
+            "p.yaml", namespace="n", more=f"commonLabels: {{stack: metrics}}\n{chart}"
+        ),
+        "infra/p.yaml": shapes.cnp("stack", shapes.WORLD, labels={"stack": "metrics"}),
+        "infra/v.yaml": "persistence: {enabled: true}\n",
+        "infra/w.yaml": "useStatefulSet: true\n",
+    }
+    found = resolve(index(files), "n", "grafana-0")
+    assert found.primary is not None
+    assert (found.app, found.primary.placed.policy.name) == ("grafana", "stack")
+
+
+def source(name: str, url: str) -> str:
+    return f"---\napiVersion: source.toolkit.fluxcd.io/v1\nkind: GitRepository\nmetadata: {{name: {name}}}\nspec: {{url: '{url}'}}\n"
+
+
+@pytest.mark.parametrize("main", ["flux-system", "home-ops"])
+def test_a_path_of_another_repository_is_not_one_of_this(main: str) -> None:
+    def from_(name: str, path: str, source_name: str, target: str) -> str:
+        return shapes.flux(name, path, target=target).replace("name: flux-system", f"name: {source_name}")
+
+    files = {
+        "flux/sources.yaml": source(main, "ssh://git@github.com/me/home-ops.git")
+        + source("mirror", "https://git.lan/mirrors/home-ops")
+        + source("theirs", "https://github.com/them/deploy"),
+        "flux/own.yaml": from_("own", "apps", main, "own") + from_("mirrored", "tools", "mirror", "tools"),
+        "flux/unknown.yaml": from_("unknown", "infra", "told-by-nobody", "infra"),
+        "flux/theirs.yaml": from_("theirs", "", "theirs", "theirs") + from_("chance", "deploy", "theirs", "theirs"),
+        "apps/d.yaml": shapes.deployment("own"),
+        "tools/d.yaml": shapes.deployment("tool"),
+        "infra/d.yaml": shapes.deployment("dns"),
+        "deploy/d.yaml": shapes.deployment("chance"),
+    }
+    assert workloads(index(files)) == {
+        "Deployment own": ("own", "own", True),
+        "Deployment tool": ("tools", "tool", True),
+        "Deployment dns": ("infra", "dns", True),
+        "Deployment chance": (None, "chance", False),
+    }
+
+
+def test_an_application_of_another_repository_is_not_here() -> None:
+    application = (
+        "---\napiVersion: argoproj.io/v1alpha1\nkind: Application\nmetadata: {name: %s}\nspec:\n"
+        "  source: {repoURL: %s, path: %s}\n  destination: {namespace: %s}\n"
+    )
+    own = "git@github.com:me/cluster.git"
+    files = {
+        "argocd/a.yaml": application % ("a", own, "apps/a", "a") + application % ("b", own, "apps/b", "b"),
+        "argocd/guestbook.yaml": application % ("guestbook", "https://github.com/argoproj/examples", "guestbook", "g"),
+        "argocd/top.yaml": application % ("top", "https://github.com/argoproj/other", ".", "top"),
+        "apps/a/d.yaml": shapes.deployment("a"),
+        "apps/b/d.yaml": shapes.deployment("b"),
+        "guestbook/d.yaml": shapes.deployment("guestbook"),
+    }
+    assert workloads(index(files)) == {
+        "Deployment a": ("a", "a", True),
+        "Deployment b": ("b", "b", True),
+        "Deployment guestbook": (None, "guestbook", False),
+    }
+
+
+def test_applications_that_lead_nowhere_do_not_make_the_rest_undeployed() -> None:
+    files = {
+        "examples/app.yaml": (
+            "apiVersion: argoproj.io/v1alpha1\nkind: Application\nmetadata: {name: x}\n"
+            "spec: {source: {repoURL: x, path: not/here}, destination: {namespace: x}}\n"
+        ),
+        "k/kustomization.yaml": shapes.overlay("d.yaml", namespace="n"),
+        "k/d.yaml": shapes.deployment("d"),
+    }
+    assert workloads(index(files)) == {"Deployment d": ("n", "d", True)}
+
+
+@pytest.mark.parametrize(
+    ("directory", "names", "apps"),
+    [
+        ("immich", ("immich-server", "immich-web", "redis"), {"immich"}),
+        ("authentik", ("authentik", "ldap", "redis", "postgres"), {"authentik"}),
+        ("smarthome", ("smarthome-bridge", "zigbee2mqtt", "frigate"), {"smarthome", "zigbee2mqtt", "frigate"}),
+        ("home", ("home-assistant", "mosquitto"), {"home-assistant", "mosquitto"}),
+        ("home", ("home-assistant",), {"home-assistant"}),
+        ("media", ("media", "sonarr"), {"media", "sonarr"}),
+        ("media", ("media-web", "media-worker"), {"media"}),
+    ],
+)
+def test_whether_a_directory_is_one_app(directory: str, names: tuple[str, ...], apps: set[str]) -> None:
+    files = {f"k/{directory}/{name}.yaml": shapes.deployment(name, namespace="n") for name in names}
+    assert {one.app for one in index(files, templates=()).workloads} == apps
+
+
+def test_what_belongs_together_is_one_app() -> None:
+    names = {"k/paperless/web.yaml": shapes.deployment("web"), "k/paperless/worker.yaml": shapes.deployment("worker")}
+    part_of = "labels:\n  - pairs: {app.kubernetes.io/part-of: paperless}\n    includeTemplates: true\n"
+    labelled = {"k/paperless/kustomization.yaml": shapes.overlay("web.yaml", "worker.yaml", more=part_of)}
+    assert {one.app for one in index(names, templates=()).workloads} == {"web", "worker"}
+    assert {one.app for one in index(names | labelled, templates=()).workloads} == {"paperless"}
+    applied = {"ks.yaml": shapes.flux("paperless", "k/paperless", target="n")}
+    assert {one.app for one in index(names | applied, templates=()).workloads} == {"paperless"}
+
+
+def test_overlays_of_one_base_are_told_apart() -> None:
+    files = {
+        "base/kustomization.yaml": shapes.overlay("d.yaml"),
+        "base/d.yaml": shapes.deployment("runner"),
+        "teams/kustomization.yaml": shapes.overlay("red", "blue"),
+        "teams/red/kustomization.yaml": shapes.overlay("../../base", namespace="n", more="namePrefix: red-\n"),
+        "teams/blue/kustomization.yaml": shapes.overlay("../../base", namespace="n", more="namePrefix: blue-\n"),
+    }
+    found = {one.workload.name: one.app for one in index(files, templates=()).workloads}
+    assert len(set(found.values())) == 2
+
+
+def test_an_application_is_called_what_argo_cd_calls_it() -> None:
+    files = {
+        "apps/grafana.yaml": (
+            "apiVersion: argoproj.io/v1alpha1\nkind: Application\nmetadata: {name: grafana}\nspec:\n"
+            "  source: {repoURL: x, chart: grafana, targetRevision: 1.0.0, helm: {releaseName: graf}}\n"
+            "  destination: {namespace: n}\n"
+        )
+    }
+    assert workloads(index(files))["Deployment graf-grafana"] == ("n", "grafana", True)
+
+
+def test_a_release_that_repeats_itself_is_a_problem_and_hides_no_neighbour() -> None:
+    values = "  values: &v {a: *v, b: '${X}'}\n"
+    files = {
+        "flux/ks.yaml": shapes.flux("apps", "apps", target="n", substitute={"X": "y"}),
+        "apps/loop.yaml": "apiVersion: helm.toolkit.fluxcd.io/v2\nkind: HelmRelease\nmetadata: {name: loop}\nspec:\n"
+        + values,
+        "apps/d.yaml": shapes.deployment("d"),
+    }
+    found = index(files)
+    assert set(workloads(found)) == {"Deployment d"}
+    assert [problem.partition(":")[0] for problem in found.problems] == ["apps/loop.yaml"]
+
+
+def application_set(generators: str, name: str, path: str, namespace: str) -> str:
+    return (
+        "apiVersion: argoproj.io/v1alpha1\nkind: ApplicationSet\nmetadata: {name: all}\nspec:\n"
+        f"  generators: [{generators}]\n  template:\n    metadata: {{name: '{name}'}}\n"
+        f"    spec:\n      source: {{repoURL: x, path: '{path}'}}\n      destination: {{namespace: '{namespace}'}}\n"
+    )
+
+
+GIT = "{git: {repoURL: x, directories: [{path: apps/*/*}, {path: apps/dev/*, exclude: true}]}}"
+
+
+@pytest.mark.parametrize(
+    ("generators", "name", "path", "namespace", "found"),
+    [
+        ("{list: {elements: [{app: web, team: shop}]}}", "{{app}}", "apps/prod/{{app}}", "{{ team }}", {"web": "shop"}),
+        (
+            "{list: {elements: [{app: web, to: {ns: shop}}, {app: db, to: {ns: data}}]}}",
+            "{{ .app }}",
+            "apps/prod/{{.app}}",
+            "{{ .to.ns }}",
+            {"web": "shop", "db": "data"},
+        ),
+        (GIT, "{{path.basename}}", "{{path}}", "{{path[1]}}", {"web": "prod", "db": "prod"}),
+        (
+            GIT,
+            "{{ .path.basename }}",
+            "{{ .path.path }}",
+            "{{ index .path.segments 2 }}",
+            {"web": "web", "db": "db"},
+        ),
+        (
+            "{git: {files: [{path: 'teams/**/app.yaml'}]}}",
+            "{{app.name}}",
+            "{{app.source}}",
+            "{{path.basename}}",
+            {"web": "red"},
+        ),
+        (
+            "{matrix: {generators: [{list: {elements: [{ns: a}]}}, " + GIT + "]}}",
+            "{{path.basename}}",
+            "{{path}}",
+            "{{ns}}-{{path.basename}}",
+            {"web": "a-web", "db": "a-db"},
+        ),
+        (
+            "{matrix: {generators: [{clusters: {}}, " + GIT + "]}}",
+            "{{name}}-{{path.basename}}",
+            "{{path}}",
+            "{{path.basename}}",
+            {"web": "web", "db": "db"},
+        ),
+        (
+            "{merge: {mergeKeys: [app], generators: ["
+            "{list: {elements: [{app: web, ns: n}, {app: db, ns: n}]}}, {list: {elements: [{app: db, ns: own}]}}]}}",
+            "{{app}}",
+            "apps/prod/{{app}}",
+            "{{ns}}",
+            {"web": "n", "db": "own"},
+        ),
+        # What only the cluster knows names nothing.
+        (GIT, "{{path.basename}}", "{{path}}", "{{metadata.labels.team}}", {"web": None, "db": None}),
+        ("{clusters: {}}", "x", "apps/prod/web", "{{name}}", {"web": None}),
+    ],
+)
+def test_what_an_application_set_makes(
+    generators: str, name: str, path: str, namespace: str, found: dict[str, str | None]
+) -> None:
+    files = {
+        "argocd/set.yaml": application_set(generators, name, path, namespace),
+        "apps/prod/web/d.yaml": shapes.deployment("web"),
+        "apps/prod/db/d.yaml": shapes.deployment("db"),
+        "apps/dev/web/d.yaml": shapes.deployment("web-dev"),
+        "teams/red/app.yaml": "app: {name: web, source: apps/prod/web}\n",
+    }
+    seen = {one.workload.name: one.namespace for one in index(files).workloads if one.deployed}
+    assert seen == found
+
+
+@pytest.mark.parametrize(
+    "generators", ["{list: {elements: 7}}", "{git: {directories: [7]}}", "{merge: {mergeKeys: [a]}}", "7"]
+)
+def test_a_generator_that_cannot_be_read_is_said_by_name(generators: str) -> None:
+    files = {"argocd/set.yaml": application_set(generators, "x", "y", "z"), "k/d.yaml": shapes.deployment("d")}
+    found = index(files)
+    assert [problem.partition(":")[0] for problem in found.problems] == ["argocd/set.yaml"]
+    assert len(found.workloads) == 1
+
+
+def test_a_matrix_without_end_ends() -> None:
+    ten = "{list: {elements: [" + ", ".join(f"{{k%d: v{n}}}" for n in range(10)) + "]}}"
+    many = ", ".join(ten.replace("%d", str(n)) for n in range(9))
+    matrix = f"{{matrix: {{generators: [{many}]}}}}"
+    twice = f"{{matrix: {{generators: [{matrix}, {matrix}]}}}}"
+    files = {"s.yaml": application_set(twice, "{{k0}}", "apps", "n"), "apps/d.yaml": shapes.deployment("d")}
+    assert index(files).workloads

@@ -414,3 +414,73 @@ def test_one_repository_for_two_clusters() -> None:
     assert one.primary is not None
     assert (one.primary.placed.file, len(one.policies)) == ("kubernetes/apps/test/media/plex/app/p.yaml", 1)
     assert "also in" not in one.evidence
+
+
+def test_a_policy_for_all_of_a_namespace_is_an_app_s_own_only_where_it_is_alone_there() -> None:
+    app = "kubernetes/apps/n/x/app"
+    files = {f"{app}/d.yaml": shapes.deployment("x"), f"{app}/p.yaml": shapes.cnp("all", shapes.WORLD, selector="{}")}
+    assert told(files, f"n/x-{HASH}") == Told("x", "x", "all", ["all"])
+    files["kubernetes/apps/n/y/app/d.yaml"] = shapes.deployment("y")
+    assert told(files, f"n/x-{HASH}") == Told("x", "x", None, ["all"])
+    assert told(files, f"n/y-{HASH}") == Told("y", "y", None, ["all"])
+
+
+@pytest.mark.parametrize("operator", ["NotIn, values: [y]", "DoesNotExist", "Exists"])
+def test_a_policy_for_all_but_some_is_nobodys_own(operator: str) -> None:
+    key = "app.kubernetes.io/name" if "DoesNot" not in operator else "other"
+    files = {
+        "k/d.yaml": shapes.deployment("x", namespace="n"),
+        "netpols/p.yaml": shapes.cnp(
+            "rest",
+            shapes.WORLD,
+            namespace="n",
+            selector=f"{{matchExpressions: [{{key: {key}, operator: {operator}}}]}}",
+        ),
+    }
+    assert told(files, f"n/x-{HASH}") == Told("x", "x", None, ["rest"])
+
+
+def test_the_labels_that_the_victoriametrics_operator_gives() -> None:
+    app = "kubernetes/apps/n/victoria-metrics-k8s-stack/app"
+    labels = {"app.kubernetes.io/name": "vmagent", "managed-by": "vm-operator"}
+    other = {"app.kubernetes.io/component": "syncJob", "app.kubernetes.io/instance": "victoria-metrics-k8s-stack"}
+    files = {
+        f"{app}/hr.yaml": release("victoria-metrics-k8s-stack", "victoria-metrics-k8s-stack"),
+        f"{app}/p.yaml": shapes.cnp("agent", "{toEntities: [cluster]}", labels=labels)
+        + shapes.cnp("sync", shapes.WORLD, labels=other),
+    }
+    found = resolve(index(files), "n", f"vmagent-victoria-metrics-k8s-stack-{HASH}")
+    assert [one.placed.policy.name for one in found.policies] == ["agent"]
+    assert [one.posture.value for one in hear(found).statements] == ["lan_only"]
+
+
+@pytest.mark.parametrize(
+    ("values", "pod"),
+    [
+        ("{}", f"odd-{HASH}"),
+        ("{}", f"odd-vendor-chart-{HASH}"),
+        ("{fullnameOverride: strange}", f"strange-{HASH}"),
+        ("{nameOverride: tool}", f"odd-tool-{HASH}"),
+        ("{nameOverride: od}", f"odd-{HASH}"),  # the release contains it
+    ],
+)
+def test_what_the_pods_of_a_chart_that_is_not_known_are_called(values: str, pod: str) -> None:
+    files = {"kubernetes/apps/n/odd/app/hr.yaml": release("odd", "vendor-chart", values)}
+    assert told(files, f"n/{pod}").app == "odd"
+    others = {f"odd-{HASH}", f"odd-vendor-chart-{HASH}", f"strange-{HASH}", f"odd-tool-{HASH}"} - {pod}
+    if pod.startswith(("odd-5", "odd-v")):  # by the release, with and without the chart
+        others -= {f"odd-{HASH}", f"odd-vendor-chart-{HASH}"}
+    assert {told(files, f"n/{other}").app for other in others} == {None}
+
+
+def test_a_label_of_one_controller_is_not_one_of_its_sibling() -> None:
+    app = "kubernetes/apps/n/x/app"
+    files = {
+        f"{app}/hr.yaml": shapes.app_template("x", "web", "sync").replace(
+            "      web:\n", "      web:\n        pod: {labels: {egress.example/open: 'true'}}\n"
+        ),
+        "k/p.yaml": shapes.cnp("open", shapes.WORLD, namespace="n", labels={"egress.example/open": "true"}),
+    }
+    web, sync = (resolve(index(files), "n", f"x-{part}-{HASH}") for part in ("web", "sync"))
+    assert [one.placed.policy.name for one in web.policies] == ["open"]
+    assert (sync.workload, sync.policies, sync.possible) == ("x-sync", (), ())

@@ -49,6 +49,7 @@ def test_a_cut_is_visible(value: str, limit: int, shown: str) -> None:
         ("see evil.com, now", "see evil[.]com, now"),
         ("https://evil.com/x", "hxxps[://]evil[.]com/x"),
         ("HTTP://evil.com", "HxxP[://]evil[.]com"),
+        ("ssh://evil.com, ://", "ssh[://]evil[.]com, [://]"),
         ("@channel", "[@]channel"),
         ("me@evil.com", "me[@]evil[.]com"),
         ("7.4.1 -> 7.5.0", "7.4.1 -> 7.5.0"),
@@ -64,4 +65,4 @@ def test_names_and_mentions_lose_their_teeth(value: str, shown: str) -> None:
 def test_no_mention_and_no_scheme_is_left(value: str) -> None:
     shown = inert.defang(value).lower()
     assert "@" not in shown.replace("[@]", "")
-    assert "http://a" not in shown
+    assert "://" not in shown.replace("[://]", "")

@@ -1,6 +1,7 @@
 """What policies prove, what people wrote on them, and the summary for an inventory."""
 
 import ipaddress
+from dataclasses import replace
 
 import pytest
 from hypothesis import given
@@ -94,6 +95,16 @@ def test_an_empty_entry_may_have_been_meant_to_deny() -> None:
         "everything proves nothing: it may be there for a few names or for any",
         "an empty egress entry lets everything through, but denied everything before Cilium 1.19",
     )
+
+
+def test_an_empty_entry_of_a_policy_that_is_called_deny_was_meant_to() -> None:
+    denying = replace(policy("{}", selector="{}"), name="default-deny")
+    (alone,) = posture.testimony([denying]).statements
+    assert alone.posture is Posture.LAN_ONLY
+    assert "since then it opens all" in alone.text
+    assert posture.testimony([denying, policy(FQDN)]).statements[0].posture is Posture.BOUNDED
+    assert not posture.testimony([denying, policy(WORLD)]).statements
+    assert not posture.testimony([replace(denying, name="denyhosts"), policy(FQDN)]).statements
 
 
 @pytest.mark.parametrize(

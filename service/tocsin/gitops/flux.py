@@ -7,12 +7,13 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
-import yaml
-
+from tocsin.gitops.kustomize import Deletion, deletions
 from tocsin.gitops.layout import directory
-from tocsin.yaml_documents import BROKEN, LOADER
+from tocsin.yaml_documents import BROKEN, load
 
 API: Final = "kustomize.toolkit.fluxcd.io/"
+MAIN_SOURCE: Final = "flux-system"
+"""What `flux bootstrap` and the Flux operator call the source they make of the repository they are in."""
 Pairs = tuple[tuple[str, str], ...]
 
 
@@ -29,7 +30,10 @@ NOTHING_BUILT: Final = PostBuild()
 
 @dataclass(frozen=True, slots=True)
 class FluxKustomization:
-    """One Flux Kustomization. `path` is from the top of the repository, `for_children` what it patches into others."""
+    """One Flux Kustomization. `path` is from the top of the repository, `for_children` what it patches into others.
+
+    `source` is the kind and name of what `path` is in.
+    """
 
     name: str
     namespace: str | None
@@ -40,11 +44,14 @@ class FluxKustomization:
     prefix: str = ""
     suffix: str = ""
     for_children: PostBuild = NOTHING_BUILT
+    deleted: tuple[Deletion, ...] = ()
+    source: tuple[str, str] = ("", "")
 
 
 def kustomization(value: Mapping[str, Any]) -> FluxKustomization:
     """Reads `kind: Kustomization` of Flux; raises TypeError, AttributeError or KeyError where it cannot be read."""
     metadata, spec = value.get("metadata") or {}, value.get("spec") or {}
+    source = spec.get("sourceRef") or {}
     return FluxKustomization(
         name=str(metadata.get("name") or ""),
         namespace=_text(metadata.get("namespace")),
@@ -55,7 +62,20 @@ def kustomization(value: Mapping[str, Any]) -> FluxKustomization:
         prefix=str(spec.get("namePrefix") or ""),
         suffix=str(spec.get("nameSuffix") or ""),
         for_children=_for_children(spec),
+        deleted=tuple(deletions(spec)),
+        source=(str(source.get("kind") or ""), str(source.get("name") or "")),
     )
+
+
+def source(value: Mapping[str, Any]) -> tuple[str, str, str] | None:
+    """Kind, name and URL of a source, also of the one a FluxInstance makes; None for a Bucket, which has none."""
+    spec = value.get("spec") or {}
+    if value.get("kind") == "FluxInstance":
+        sync = spec.get("sync") or {}
+        url = sync.get("url")
+        return (str(sync.get("kind") or ""), str(sync.get("name") or MAIN_SOURCE), str(url)) if url else None
+    name, url = (value.get("metadata") or {}).get("name"), spec.get("url")
+    return (str(value.get("kind")), str(name), str(url)) if url else None
 
 
 def sync_path(value: Mapping[str, Any]) -> str | None:
@@ -94,7 +114,7 @@ def _patched(spec: Mapping[str, Any]) -> Iterator[PostBuild]:
         if not isinstance(written, str) or "postBuild" not in written:
             continue
         try:
-            patch = yaml.load(written, Loader=LOADER)  # noqa: S506 - a safe loader
+            patch = load(written)
         except BROKEN:
             continue
         if isinstance(patch, dict) and str(patch.get("apiVersion", "")).startswith(API):

@@ -11,10 +11,11 @@ from dataclasses import dataclass, field, replace
 from typing import TypeVar
 
 from tocsin.gitops import substitute, template
+from tocsin.gitops.applied import Applied, Context
 from tocsin.gitops.layout import Layout
 from tocsin.gitops.manifests import File
 from tocsin.gitops.places import Occupant, Places
-from tocsin.gitops.tree import Applied, walk
+from tocsin.gitops.tree import walk
 from tocsin.gitops.workloads import Workload
 from tocsin.policy.document import Policy
 from tocsin.policy.groups import Groups, filled
@@ -118,11 +119,12 @@ class _Placing:
         self._places = Places((one for each in applied for one in self._occupants(each)), layout.path_templates)
 
     def _occupants(self, applied: Applied) -> Iterator[Occupant]:
-        base, unit = self._base(applied), applied.context.unit
+        base, context = self._base(applied), applied.context
         for one in applied.workloads:
-            yield Occupant(base, self._namespace(applied, one.namespace, one), own_name(one), unit)
+            units = (context.unit, dict(_labels(one, context)).get("app.kubernetes.io/part-of", ""))
+            yield Occupant(base, self._namespace(applied, one.namespace, one), _own_name(one, base, context), units)
         for policy in applied.content.policies:
-            yield Occupant(base, self._namespace(applied, policy.written_namespace), "", unit)
+            yield Occupant(base, self._namespace(applied, policy.written_namespace), "", (context.unit,))
 
     def policies(self, applied: Applied, groups: Groups) -> Iterator[PlacedPolicy]:
         base = self._base(applied)
@@ -138,9 +140,8 @@ class _Placing:
         base, context = self._base(applied), applied.context
         for one in applied.workloads:
             namespace = self._namespace(applied, one.namespace, one)
-            place = self._places.place(base, namespace, own_name(one))
-            own, added = one.labels, context.labels  # kustomize does not see the pods of a release
-            labels = _in_namespace(own, namespace) if one.release else tuple(sorted({*own, *added}))
+            place = self._places.place(base, namespace, _own_name(one, base, context))
+            labels = _in_namespace(_labels(one, context), namespace)
             named = replace(one, name=f"{context.prefix}{one.name}{context.suffix}", labels=labels)
             component = self._places.component(base, place, applied.path)
             keys = {key for key, _ in named.labels}
@@ -182,11 +183,22 @@ def _in_namespace(labels: Labels, namespace: str | None) -> Labels:
     return tuple((key, value.replace("{namespace}", namespace or "")) for key, value in labels)
 
 
-def own_name(workload: Workload) -> str:
-    """The name of a workload without its parts: the release's, or what a usual label says, or its own."""
-    labels = dict(workload.labels)
+def _labels(workload: Workload, context: Context) -> Labels:
+    """The labels of its pods; kustomize does not see those of a release, which the cluster makes."""
+    return workload.labels if workload.release else tuple(sorted({*workload.labels, *context.labels}))
+
+
+def _own_name(workload: Workload, base: str, context: Context) -> str:
+    """The name of a workload without its parts: the Application's or release's, or what a usual label says, or its own.
+
+    A prefix of kustomize tells apps apart, except in a directory that bears the name without it.
+    """
+    labels = dict(_labels(workload, context))
     named = (labels.get(key) for key in ("app.kubernetes.io/instance", "app.kubernetes.io/name", "app", "k8s-app"))
-    return workload.release or next(filter(None, named), None) or workload.name
+    usual = context.installed_by or workload.release or next(filter(None, named), None) or workload.name
+    if usual in base.split("/") or not (context.prefix or context.suffix):
+        return usual
+    return f"{context.prefix}{workload.release or workload.name}{context.suffix}"
 
 
 def _shared(applied: Sequence[Applied]) -> frozenset[str]:

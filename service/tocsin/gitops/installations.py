@@ -34,8 +34,8 @@ class Installations:
         self, path: str, resource: Mapping[str, Any], variables: Variables, config_maps: ConfigMaps
     ) -> tuple[Workload, ...]:
         """A HelmRelease with its variables filled in, and what it takes from ConfigMaps and an OCIRepository."""
-        resource = substitute.everywhere(resource, variables)
         try:
+            resource = substitute.everywhere(resource, variables)
             wanted = workloads.values_from(resource)
             made = [file for each in wanted for name, key, file in config_maps if (name, key) == each]
             reference = ((resource.get("spec") or {}).get("chartRef") or {}).get("name")
@@ -53,8 +53,8 @@ class Installations:
 
     def of_kustomize(self, path: str, chart: kustomize.HelmChart) -> tuple[Workload, ...]:
         """A chart that a kustomization inflates."""
-        beside = kustomize.resolve(posixpath.dirname(path), chart.values_file) if chart.values_file else None
-        layers = [*self._values([beside] if beside else []), chart.values]
+        beside = (kustomize.resolve(posixpath.dirname(path), each) for each in chart.value_files)
+        layers = [*self._values(filter(None, beside)), chart.values]
         return self.of_chart(path, chart.release, chart.name, layers, chart.namespace, chart.version)
 
     def of_chart(

@@ -10,6 +10,8 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final
 
+from tocsin.yaml_documents import documents, resources
+
 FILE_NAMES: Final = ("kustomization.yaml", "kustomization.yml")
 _REMOTE: Final = re.compile(r"^(?:[a-z][a-z0-9+.-]*://|git@|github\.com/|gitlab\.com/|oci:)|[?&]ref=|//")
 
@@ -28,24 +30,40 @@ class NamespaceTransformer:
 
 @dataclass(frozen=True, slots=True)
 class HelmChart:
-    """One entry of `helmCharts`. `values_file` is a path beside the kustomization, `values` those written in it."""
+    """One entry of `helmCharts`. `value_files` are paths from the kustomization, `values` those written in it."""
 
     name: str
     release: str
     namespace: str | None
     version: str | None
-    values_file: str = ""
+    value_files: tuple[str, ...] = ()
     values: Mapping[str, Any] = field(default_factory=dict, hash=False)
 
 
 @dataclass(frozen=True, slots=True)
+class Deletion:
+    """A patch that removes objects; both are regular expressions for the whole word."""
+
+    kind: str
+    name: str
+
+    def removes(self, kind: str, *names: str) -> bool:
+        """Whether an object that has had these names is removed."""
+        return bool(re.fullmatch(self.kind, kind)) and any(re.fullmatch(self.name, name) for name in names)
+
+
+@dataclass(frozen=True, slots=True)
 class Overlay:
-    """One kustomization. Paths are as written, relative to its directory; `files` are those of generated ConfigMaps."""
+    """One kustomization. Paths are as written, relative to its directory; `files` are those of generated ConfigMaps.
+
+    `patches` are files, `deleted` is what patches written in it remove.
+    """
 
     resources: tuple[str, ...] = ()
     components: tuple[str, ...] = ()
     transformers: tuple[str, ...] = ()
     patches: tuple[str, ...] = ()
+    deleted: tuple[Deletion, ...] = ()
     namespace: str | None = None
     prefix: str = ""
     suffix: str = ""
@@ -61,7 +79,8 @@ def overlay(value: Mapping[str, Any], inline: tuple[NamespaceTransformer, ...] =
         resources=_texts(value, "resources") + _texts(value, "bases"),
         components=_texts(value, "components"),
         transformers=tuple(each for each in _texts(value, "transformers") if "\n" not in each),
-        patches=tuple(_patches(value)),
+        patches=tuple(path for path in _patches(value) if "\n" not in path),
+        deleted=tuple(deletions(value)),
         namespace=_text(value.get("namespace")),
         prefix=_text(value.get("namePrefix")) or "",
         suffix=_text(value.get("nameSuffix")) or "",
@@ -98,8 +117,35 @@ def _patches(value: Mapping[str, Any]) -> Iterator[str]:
     for key in ("patches", "patchesStrategicMerge", "patchesJson6902"):
         for each in value.get(key) or []:
             path = each.get("path") if isinstance(each, dict) else each
-            if isinstance(path, str) and "\n" not in path:
+            if isinstance(path, str):
                 yield path
+
+
+def deletions(value: Mapping[str, Any]) -> Iterator[Deletion]:
+    """What the patches written in a kustomization, of kustomize or of Flux, remove (`$patch: delete`)."""
+    for key in ("patches", "patchesStrategicMerge"):
+        for each in value.get(key) or []:
+            patch, target = (each.get("patch"), each.get("target")) if isinstance(each, dict) else (each, None)
+            if not isinstance(patch, str) or "$patch" not in patch:
+                continue
+            read, _ = documents(patch, _deletes)
+            removed = [gone for document in read for gone in map(deletion, resources(document)) if gone]
+            if removed and target and not target.keys() & {"labelSelector", "annotationSelector"}:
+                yield Deletion(str(target.get("kind") or ".*"), str(target.get("name") or ".*"))
+            elif not target:
+                yield from removed
+
+
+def deletion(resource: Mapping[str, Any]) -> Deletion | None:
+    """What a strategic merge patch removes; None for one that does not."""
+    if resource.get("$patch") != "delete":
+        return None
+    name = str((resource.get("metadata") or {}).get("name"))
+    return Deletion(re.escape(str(resource.get("kind"))), re.escape(name))
+
+
+def _deletes(text: str) -> bool:
+    return "$patch" in text
 
 
 def _pod_labels(value: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
@@ -126,7 +172,9 @@ def _charts(value: Mapping[str, Any]) -> Iterator[HelmChart]:
             release=str(each.get("releaseName") or each["name"]),
             namespace=_text(each.get("namespace")),
             version=_text(each.get("version")),
-            values_file=str(each.get("valuesFile") or ""),
+            value_files=tuple(
+                str(path) for path in [each.get("valuesFile"), *(each.get("additionalValuesFiles") or [])] if path
+            ),
             values=dict(each.get("valuesInline") or {}),
         )
 

@@ -10,9 +10,10 @@ from dataclasses import dataclass, field
 from typing import Any, Final
 
 from tocsin.gitops import argo, flux, kustomize, substitute, workloads
-from tocsin.gitops.argo import Application, ApplicationSet
+from tocsin.gitops.application_sets import ApplicationSet, application_set
+from tocsin.gitops.argo import Application
 from tocsin.gitops.flux import FluxKustomization
-from tocsin.gitops.kustomize import NamespaceTransformer, Overlay
+from tocsin.gitops.kustomize import Deletion, NamespaceTransformer, Overlay
 from tocsin.gitops.workloads import Workload
 from tocsin.pod_names import KINDS
 from tocsin.policy.document import CLUSTERWIDE, KUBERNETES, POLICY, Policy
@@ -26,7 +27,7 @@ _KINDS: Final = (
     *POLICY_KINDS,
     *WORKLOAD_KINDS,
     *("Kustomization", "Component", "NamespaceTransformer", "Namespace", "ConfigMap", "List"),
-    *("FluxInstance", "OCIRepository", "Application", "ApplicationSet", GROUP),
+    *("FluxInstance", "GitRepository", "OCIRepository", "Application", "ApplicationSet", GROUP),
 )
 _KIND: Final = re.compile(
     rf"""^[ \t]*["']?(?:-[ \t]+)?["']?kind["']?:[ \t]*["']?({"|".join(_KINDS)})\b""", re.MULTILINE
@@ -47,16 +48,18 @@ class File:
     """Everything one file says, before it is known where it is applied.
 
     `releases` are Helm releases that need other objects or variables to be understood, as they were written; `values`
-    is a file of Helm values. `charts` are OCIRepositories: name, URL and tag. `namespaces` are Namespace objects with
-    their labels, `variables` the data of ConfigMaps and `cidr_groups` the CIDRs of
-    CiliumCIDRGroups by name. `label_comments` are comments beside labels, by key: a
-    label may be what opens a policy. `templated` says that variables of Flux occur.
+    is a file of Helm values. `charts` are OCIRepositories: name, URL and tag. `sources` are those of Flux: kind, name
+    and URL. `namespaces` are Namespace objects with
+    their labels, `variables` the data of ConfigMaps and `cidr_groups` the CIDRs of CiliumCIDRGroups by name. `deleted`
+    is what it removes where it is a patch. `label_comments` are comments beside labels, by key: a label may be what
+    opens a policy. `templated` says that variables of Flux occur.
     """
 
     policies: tuple[Policy, ...] = ()
     workloads: tuple[Workload, ...] = ()
     releases: tuple[Mapping[str, Any], ...] = ()
     charts: tuple[tuple[str, str, str | None], ...] = ()
+    sources: tuple[tuple[str, str, str], ...] = ()
     overlay: Overlay | None = None
     flux: tuple[FluxKustomization, ...] = ()
     sync_paths: tuple[str, ...] = ()
@@ -67,6 +70,7 @@ class File:
     variables: tuple[tuple[str, tuple[tuple[str, str], ...]], ...] = ()
     cidr_groups: tuple[tuple[str, tuple[str, ...]], ...] = ()
     values: Mapping[str, Any] | None = None
+    deleted: tuple[Deletion, ...] = ()
     label_comments: tuple[tuple[str, str], ...] = ()
     mentions: frozenset[str] = frozenset()
     templated: bool = False
@@ -106,7 +110,7 @@ def read(text: str) -> File:
             try:
                 _sort(found, resource, document)
             except BROKEN as failure:
-                problems.append(f"{_name(resource)}: {sentence(failure, document.line)}")
+                problems.append(f"{name_of(resource)}: {sentence(failure, document.line)}")
     lists = {name: tuple(values) for name, values in found.lists.items()}
     return File(
         **lists,
@@ -133,6 +137,8 @@ def _wanted(text: str) -> bool:
 
 def _sort(found: _Found, resource: Mapping[str, Any], document: Document) -> None:
     kind, api = resource.get("kind"), str(resource.get("apiVersion") or "")
+    if removed := kustomize.deletion(resource):
+        return found.add("deleted", removed)
     if kind == "Kustomization" and api.startswith(flux.API):
         found.add("flux", flux.kustomization(resource))
     elif kind in ("Kustomization", "Component") or (kind is None and _OVERLAY.search(document.text)):
@@ -144,6 +150,7 @@ def _sort(found: _Found, resource: Mapping[str, Any], document: Document) -> Non
         handler(found, resource, document)
     elif kind in WORKLOAD_KINDS:
         _workload(found, resource, document)
+    return None
 
 
 def _workload(found: _Found, resource: Mapping[str, Any], document: Document) -> None:
@@ -158,20 +165,27 @@ def _workload(found: _Found, resource: Mapping[str, Any], document: Document) ->
         found.add("sync_paths", path)
 
 
-def _flux_instance(found: _Found, resource: Mapping[str, Any], _: Document) -> None:
+def _flux_instance(found: _Found, resource: Mapping[str, Any], document: Document) -> None:
     if (path := flux.sync_path(resource)) is not None:
         found.add("sync_paths", path)
+    _source(found, resource, document)
 
 
-def _chart_source(found: _Found, resource: Mapping[str, Any], _: Document) -> None:
+def _source(found: _Found, resource: Mapping[str, Any], _: Document) -> None:
+    if source := flux.source(resource):
+        found.add("sources", source)
+
+
+def _chart_source(found: _Found, resource: Mapping[str, Any], document: Document) -> None:
     spec = resource.get("spec") or {}
     tag = (spec.get("ref") or {}).get("tag")
-    found.add("charts", (_name(resource), str(spec.get("url") or ""), str(tag) if tag else None))
+    found.add("charts", (name_of(resource), str(spec.get("url") or ""), str(tag) if tag else None))
+    _source(found, resource, document)
 
 
 def _cidr_group(found: _Found, resource: Mapping[str, Any], _: Document) -> None:
     cidrs = (resource.get("spec") or {}).get("externalCIDRs") or []
-    found.add("cidr_groups", (_name(resource), tuple(str(each) for each in cidrs)))
+    found.add("cidr_groups", (name_of(resource), tuple(str(each) for each in cidrs)))
 
 
 def _application(found: _Found, resource: Mapping[str, Any], _: Document) -> None:
@@ -180,8 +194,7 @@ def _application(found: _Found, resource: Mapping[str, Any], _: Document) -> Non
 
 
 def _application_set(found: _Found, resource: Mapping[str, Any], _: Document) -> None:
-    if read_set := argo.application_set(resource):
-        found.add("application_sets", read_set)
+    found.add("application_sets", application_set(resource))
 
 
 def _transformer(found: _Found, resource: Mapping[str, Any], _: Document) -> None:
@@ -191,7 +204,7 @@ def _transformer(found: _Found, resource: Mapping[str, Any], _: Document) -> Non
 
 def _namespace(found: _Found, resource: Mapping[str, Any], _: Document) -> None:
     labels = (resource.get("metadata") or {}).get("labels") or {}
-    found.add("namespaces", (_name(resource), tuple(sorted((str(key), str(value)) for key, value in labels.items()))))
+    found.add("namespaces", (name_of(resource), tuple(sorted((str(key), str(value)) for key, value in labels.items()))))
 
 
 def _settings(found: _Found, resource: Mapping[str, Any], document: Document) -> None:
@@ -199,11 +212,12 @@ def _settings(found: _Found, resource: Mapping[str, Any], document: Document) ->
     data = resource.get("data")
     if isinstance(data, dict) and len(document.text) <= _LONGEST_SETTINGS:
         pairs = ((str(key), str(value)) for key, value in data.items() if isinstance(value, str | int | float | bool))
-        found.add("variables", (_name(resource), tuple(sorted(pairs))))
+        found.add("variables", (name_of(resource), tuple(sorted(pairs))))
 
 
 _HANDLERS: Final[Mapping[str, Callable[[_Found, Mapping[str, Any], Document], None]]] = {
     "FluxInstance": _flux_instance,
+    "GitRepository": _source,
     "OCIRepository": _chart_source,
     GROUP: _cidr_group,
     "Application": _application,
@@ -245,6 +259,7 @@ def _inline(resource: Mapping[str, Any]) -> list[Mapping[str, Any]]:
     return found
 
 
-def _name(resource: Mapping[str, Any]) -> str:
+def name_of(resource: Mapping[str, Any]) -> str:
+    """The name of an object, empty where it has none."""
     metadata = resource.get("metadata")
     return str(metadata.get("name") or "") if isinstance(metadata, dict) else ""

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from typing import Final
 
 from tocsin.gitops.chart_names import Chart, Row, component, row, several, single, standard
-from tocsin.gitops.pod_template import INSTANCE, NAME
+from tocsin.gitops.pod_template import INSTANCE, NAME, VICTORIA
 
 _CLEAN: Final = "cleanPrometheusOperatorObjectNames"
 
@@ -25,7 +25,7 @@ def _alertmanager(name: str, *when: str) -> Row:
 def _victoria(kind: str, app: str, *when: str, value: str = "") -> Row:
     """What the VictoriaMetrics operator makes of a resource that has the chart's full name, see `pod_template`."""
     value = value or app
-    labels = ((NAME, app), (INSTANCE, "{full}"))
+    labels = ((NAME, app), (INSTANCE, "{full}"), *VICTORIA)
     return row(kind, f"{app}-{{full}}", f"{value}.enabled", f"!{value}.name", *when, labels=labels, part=app)
 
 

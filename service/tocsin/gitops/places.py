@@ -7,7 +7,7 @@ one directory holds several apps.
 
 import posixpath
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence, Set
 from dataclasses import dataclass
 from typing import Final
 
@@ -25,6 +25,16 @@ GENERIC: Final = frozenset(
     }
 )
 """Directory names that say nothing about which app is inside."""
+CATEGORIES: Final = frozenset(
+    {
+        *("ai", "auth", "automation", "backup", "backups", "ci", "cicd", "collab", "communication", "core", "data"),
+        *("database", "databases", "db", "download", "downloads", "edge", "finance", "games", "gaming", "home"),
+        *("home-automation", "iot", "kube-system", "logging", "media", "metrics", "misc", "monitoring", "network"),
+        *("networking", "observability", "office", "productivity", "security", "selfhosted", "self-hosted", "shared"),
+        *("smart-home", "social", "storage", "system", "tools", "utilities", "utils", "web"),
+    }
+)
+"""Directory names that say what kind of apps are inside: one of those may bear the name and the others do not."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,13 +49,14 @@ class Place:
 class Occupant:
     """Something declared in a directory; `own_name` is the release's, or else the workload's, empty for a policy.
 
-    `unit` is the name of the Flux Kustomization or Argo CD Application that applies it, empty where there is none.
+    `units` are what it is part of: the name of the Flux Kustomization or Argo CD Application that applies it, and
+    what its label `app.kubernetes.io/part-of` says.
     """
 
     base: str
     namespace: str | None
     own_name: str
-    unit: str = ""
+    units: tuple[str, ...] = ()
 
 
 class Places:
@@ -62,7 +73,7 @@ class Places:
             if found is None:
                 directory = _named(each.base)
                 self._names[directory].update(filter(None, [each.own_name]))
-                if each.unit and _related(each.unit, posixpath.basename(directory)):
+                if any(unit and _related(unit, posixpath.basename(directory)) for unit in each.units):
                     self._units.add(directory)
         for each in seen:
             place = self.place(each.base, each.namespace, each.own_name)
@@ -75,14 +86,24 @@ class Places:
             return laid_out
         directory = _named(base)
         candidate, names = posixpath.basename(directory), self._names.get(directory, set())
-        related = {name for name in names if _related(name, candidate)}
-        told = bool(related) or directory in self._units
-        if directory and (told or len(names) <= 1) and candidate not in GENERIC:
-            shared = candidate == namespace and not told
-            return Place(next(iter(names), None) if shared else candidate, directory)
-        if own_name is not None and _related(own_name, candidate) and candidate not in GENERIC:
+        if self._is_app(directory, candidate, names):
+            return Place(candidate, directory)
+        if directory and len(names) == 1:
+            return Place(next(iter(names)), directory)
+        if not names and candidate not in (namespace, *GENERIC):
+            return Place(candidate, directory)
+        if own_name is not None and _related(own_name, candidate) and candidate not in GENERIC | CATEGORIES:
             return Place(candidate, None)
         return Place(own_name, None)
+
+    def _is_app(self, directory: str, candidate: str, names: Set[str]) -> bool:
+        """Whether what is inside says that a directory is one app, and not a place for several."""
+        if not directory or candidate in GENERIC:
+            return False
+        related = sum(_related(name, candidate) for name in names)
+        if candidate in CATEGORIES:
+            return candidate in names if len(names) == 1 else 0 < related == len(names)
+        return candidate in names or 0 < len(names) <= 2 * related or directory in self._units
 
     def component(self, base: str, place: Place, file: str) -> str:
         """The path whose commits are about this part: the app's directory, one inside, or a file in a shared one."""

@@ -52,6 +52,8 @@ RUNNER_LABELS: Final = (
     ("actions.github.com/scale-set-name", "{}"),
 )
 _PROMETHEUS: Final = (("operator.prometheus.io/name", "{}"),)
+VICTORIA: Final[Labels] = ((COMPONENT, "monitoring"), ("managed-by", "vm-operator"))
+"""Of every pod that the VictoriaMetrics operator makes (`SelectorLabels` in its api/operator)."""
 _BUILT_IN: Final = _templated("spec", "template", complete=True)
 _PLACES: Final[Mapping[tuple[str, str], _Place]] = {
     ("apps", "Deployment"): _BUILT_IN,
@@ -81,11 +83,11 @@ _PLACES: Final[Mapping[tuple[str, str], _Place]] = {
     ("monitoring.coreos.com", "PrometheusAgent"): _monitoring("prometheus-agent", *_PROMETHEUS),
     ("monitoring.coreos.com", "Alertmanager"): _monitoring("alertmanager", ("alertmanager", "{}")),
     ("monitoring.coreos.com", "ThanosRuler"): _monitoring("thanos-ruler", ("thanos-ruler", "{}")),
-    ("operator.victoriametrics.com", "VMSingle"): _monitoring("vmsingle"),
-    ("operator.victoriametrics.com", "VMAgent"): _monitoring("vmagent"),
-    ("operator.victoriametrics.com", "VMAlert"): _monitoring("vmalert"),
-    ("operator.victoriametrics.com", "VMAlertmanager"): _monitoring("vmalertmanager"),
-    ("operator.victoriametrics.com", "VMAuth"): _monitoring("vmauth"),
+    ("operator.victoriametrics.com", "VMSingle"): _monitoring("vmsingle", *VICTORIA),
+    ("operator.victoriametrics.com", "VMAgent"): _monitoring("vmagent", *VICTORIA),
+    ("operator.victoriametrics.com", "VMAlert"): _monitoring("vmalert", *VICTORIA),
+    ("operator.victoriametrics.com", "VMAlertmanager"): _monitoring("vmalertmanager", *VICTORIA),
+    ("operator.victoriametrics.com", "VMAuth"): _monitoring("vmauth", *VICTORIA),
     ("grafana.integreatly.org", "Grafana"): _Place(
         ("spec", "deployment", "spec", "template", "metadata", "labels"),
         ("spec", "deployment", "spec", "template", "spec"),

@@ -126,7 +126,10 @@ def _names(one: PlacedWorkload, pod: str, rendered: Collection[str]) -> bool:
 
 
 def _of_release(one: PlacedWorkload, name: str, index: Index, namespace: str, rendered: Collection[str]) -> bool:
-    """Whether a workload belongs to a release of a chart that is not known: something must speak of that part of it."""
+    """Whether a workload belongs to a release of a chart that is not known.
+
+    It is called like the release, with the chart's name as `helm create` has it, or something must speak of its part.
+    """
     workload = one.workload
     if workload.kind != RELEASE:
         return False
@@ -135,6 +138,8 @@ def _of_release(one: PlacedWorkload, name: str, index: Index, namespace: str, re
     part = name.removeprefix(f"{workload.name}-")
     if part == name or workload.chart in CHARTS:
         return False
+    if part == workload.chart and workload.name == workload.release:
+        return True
     own = (each for each in index.policies_in(namespace) if each.directory and each.directory == one.directory)
     asked = {value for each in own for rule in each.policy.rules for value in asked_for(rule)}
     return bool({part, name} & asked)

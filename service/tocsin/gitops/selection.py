@@ -109,7 +109,7 @@ def _select(index: Index, policy: PlacedPolicy, placed: PlacedWorkload, namespac
         return None, maybe
     asked = {item.key for rule in rules if rule.selector for item in rule.selector.requirements}
     beside = tuple(said for key, said in placed.comments if key in asked)
-    own = same_app or any(_is_about_workloads(rule, policy) for rule in rules)
+    own = any(_is_about_workloads(rule, policy) for rule in rules) or (same_app and _alone(index, placed, namespace))
     return Selected(policy, rules, sure=bool(surely), own=own, comments=beside), False
 
 
@@ -153,10 +153,14 @@ def _labels(placed: PlacedWorkload, selector: Selector | None) -> Iterator[tuple
 
 def _is_about_workloads(rule: Rule, policy: PlacedPolicy) -> bool:
     """Whether a rule tells workloads apart; one for a whole cluster must speak of egress to be anybody's own."""
-    clusterwide = policy.policy.clusterwide
-    if specificity(rule.selector, clusterwide=clusterwide) < _WORKLOAD:
+    if not any(True for _ in _asked(rule)):
         return False
-    return not clusterwide or bool(rule.egress or rule.egress_deny or rule.default_deny)
+    return not policy.policy.clusterwide or bool(rule.egress or rule.egress_deny or rule.default_deny)
+
+
+def _alone(index: Index, placed: PlacedWorkload, namespace: str) -> bool:
+    """Whether an app has a namespace of its own, so that what is for all of it is for the app."""
+    return all(one.directory == placed.directory for one in index.workloads_in(namespace))
 
 
 def _opens_more(one: Selected) -> bool:
@@ -204,7 +208,7 @@ def _chosen(best: Sequence[Selected], placed: PlacedWorkload | None) -> Selected
 def _rank(one: Selected, placed: PlacedWorkload | None) -> tuple[bool | int, ...]:
     beside = placed is not None and one.placed.file.rpartition("/")[0] == placed.file.rpartition("/")[0]
     speaks = any(rule.egress or rule.egress_deny for rule in one.rules)
-    asked = max((len(rule.selector.requirements) for rule in one.rules if rule.selector), default=0)
+    asked = max((sum(1 for _ in _asked(rule)) for rule in one.rules), default=0)
     return (
         not one.placed.deployed,
         not one.own,

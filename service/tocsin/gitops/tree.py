@@ -8,13 +8,16 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Final
 
-from tocsin.gitops import argo, kustomize, substitute
+from tocsin.gitops import application_sets, kustomize, substitute
+from tocsin.gitops.application_sets import Repository
+from tocsin.gitops.applied import Applied, Context, left
 from tocsin.gitops.argo import Application
-from tocsin.gitops.flux import NOTHING_BUILT, FluxKustomization, PostBuild
+from tocsin.gitops.flux import NOTHING_BUILT, FluxKustomization
 from tocsin.gitops.installations import Installations
-from tocsin.gitops.kustomize import Overlay
+from tocsin.gitops.kustomize import Deletion, Overlay
 from tocsin.gitops.manifests import File
-from tocsin.gitops.workloads import Workload
+from tocsin.gitops.sources import Sources
+from tocsin.yaml_documents import BROKEN, sentence
 
 MAX_APPLIED: Final = 50_000
 """Files applied in all, each place counted: a repository that needs more is built to exhaust its reader."""
@@ -22,44 +25,6 @@ MAX_APPLIED: Final = 50_000
 
 MAX_DEPTH: Final = 60
 """Directories and kustomizations inside each other."""
-
-
-@dataclass(frozen=True, slots=True)
-class Context:
-    """What the outer layers do to an object, and where they are.
-
-    `base` is the directory that is read. `outer` is the one from which a path led elsewhere, None where none did;
-    `borrowed` marks a component of kustomize, which belongs to whoever takes it in. `unit` is the name of the Flux
-    Kustomization or Application.
-    `namespace` is forced upon every object; `default_namespace` serves one that names none, `last_namespace` one for
-    which nothing else is known. `child_namespace` is forced upon Flux Kustomizations as their target.
-    """
-
-    base: str
-    deployed: bool
-    outer: str | None = None
-    borrowed: bool = False
-    unit: str = ""
-    namespace: str | None = None
-    default_namespace: str | None = None
-    last_namespace: str | None = None
-    child_namespace: str | None = None
-    prefix: str = ""
-    suffix: str = ""
-    labels: tuple[tuple[str, str], ...] = ()
-    variables: tuple[tuple[str, str], ...] = ()
-    for_children: PostBuild = NOTHING_BUILT
-    config_maps: tuple[tuple[str, str, str], ...] = ()
-
-
-@dataclass(frozen=True, slots=True)
-class Applied:
-    """One file in one place, its variables filled in. `workloads` includes those of releases and charts."""
-
-    path: str
-    content: File
-    workloads: tuple[Workload, ...]
-    context: Context
 
 
 @dataclass(slots=True)
@@ -76,6 +41,8 @@ class Walk:
     _seen: set[tuple[object, ...]] = field(default_factory=set)
     _variables: dict[str, tuple[tuple[str, str], ...]] = field(default_factory=dict)
     _installations: Installations = field(init=False)
+    _sources: Sources = field(init=False)
+    _repository: Repository = field(init=False)
     _set_aside: set[str] = field(default_factory=set)
 
     def __post_init__(self) -> None:
@@ -90,6 +57,9 @@ class Walk:
             self._variables.update(dict(content.variables))
             if content.overlay:
                 self._set_aside.update(self._patches(posixpath.dirname(path), content.overlay))
+        self._sources = Sources(self.files, self._exists)
+        values = {path: content.values for path, content in self.files.items() if content.values}
+        self._repository = Repository(self._directories.keys() | self._children.keys(), values)
 
     def run(self, roots: Sequence[str]) -> None:
         """Walks from the configured roots, or from those the repository itself tells; then what is left."""
@@ -130,13 +100,14 @@ class Walk:
         argued = False
         for path, content in sorted(self.files.items()):
             if path not in self.reached and (content.applications or content.application_sets):
-                argued = True
+                known = len(self.reached)
                 self._file(path, Context(posixpath.dirname(path), deployed=True))
+                argued |= len(self.reached) > known + 1 or any(each.charts for each in content.applications)
         return bool(synced or declared or argued)
 
     def _leads(self, path: str, one: FluxKustomization, others: Iterable[str]) -> bool:
         """Whether a Flux Kustomization takes in others: those are what somebody applies by hand at the start."""
-        return self._exists(one.path) and any(other != path and _inside(other, one.path) for other in others)
+        return self._is_here(one) and any(other != path and _inside(other, one.path) for other in others)
 
     def _outermost(self) -> Iterator[str]:
         """Directories of kustomizations that were not reached and that no other one takes in."""
@@ -181,14 +152,36 @@ class Walk:
     def _take_in_all(self, path: str, directory: str, context: Context) -> None:
         self.reached.add(path)
         overlay = self.files[path].overlay or Overlay()
-        inner = self._transformed(directory, overlay, context)
+        inner = self._share(path, directory, overlay.components, self._transformed(directory, overlay, context))
         for written in overlay.resources:
             self._take_in(path, directory, written, inner)
-        for written in overlay.components:
-            self._take_in(path, directory, written, inner, shared=True)
         charts = [each for chart in overlay.charts for each in self._installations.of_kustomize(path, chart)]
         if charts:
-            self._apply(Applied(path, File(), tuple(charts), inner))
+            rendered = (replace(each, labels=tuple({*each.labels, *inner.labels})) for each in charts)
+            self._apply(Applied(path, File(), tuple(rendered), inner))
+
+    def _share(self, source: str, directory: str, components: Sequence[str], context: Context) -> Context:
+        """Takes in components; returns what they and `context` do to the objects they are shared with.
+
+        The last one is applied last, over what those before it bring.
+        """
+        seen: set[str] = set()
+        for written in reversed(components):
+            self._take_in(source, directory, written, context, shared=True)
+            context = self._with_component(directory, written, context, seen)
+        return context
+
+    def _with_component(self, directory: str, written: str, context: Context, seen: set[str]) -> Context:
+        path = kustomize.resolve(directory, written)
+        found = self._overlay_file(path) if path is not None else None
+        if path is None or found is None or path in seen or len(seen) == MAX_DEPTH:
+            return context
+        seen.add(path)
+        overlay = self.files[found].overlay or Overlay()
+        context = self._transformed(path, overlay, context)
+        for inner in reversed(overlay.components):
+            context = self._with_component(path, inner, context, seen)
+        return context
 
     def _transformed(self, directory: str, overlay: Overlay, context: Context) -> Context:
         transformers = [*overlay.inline_transformers, *self._transformers(directory, overlay)]
@@ -204,8 +197,14 @@ class Walk:
             prefix=context.prefix + overlay.prefix,
             suffix=overlay.suffix + context.suffix,
             labels=tuple(dict([*overlay.pod_labels, *context.labels]).items()),
+            deleted=(*context.deleted, *overlay.deleted, *self._patches_that_delete(directory, overlay)),
             config_maps=(*own, *context.config_maps),
         )
+
+    def _patches_that_delete(self, directory: str, overlay: Overlay) -> Iterator[Deletion]:
+        for path in self._patches(directory, overlay):
+            if path in self.files:
+                yield from self.files[path].deleted
 
     def _transformers(self, directory: str, overlay: Overlay) -> Iterator[kustomize.NamespaceTransformer]:
         for written in overlay.transformers:
@@ -252,6 +251,7 @@ class Walk:
         variables = dict(context.variables)
         if content.templated and variables:
             content = substitute.everywhere(content, variables)
+        content = left(content, context)
         installed = self._installations.of_flux
         released = [one for each in content.releases for one in installed(path, each, variables, context.config_maps)]
         self._apply(Applied(path, content, (*content.workloads, *released), context))
@@ -260,11 +260,16 @@ class Walk:
         for application in content.applications:
             self._application(application, path, context)
         for found in content.application_sets:
-            for application in argo.generated(found, self._directories.keys() | self._children.keys()):
+            try:
+                applications = list(application_sets.generated(found, self._repository))
+            except BROKEN as failure:
+                self.problems[f"{path}: {sentence(failure)}"] = None
+                continue
+            for application in applications:
                 self._application(application, path, context)
 
     def _flux(self, one: FluxKustomization, path: str, context: Context) -> None:
-        if not self._exists(one.path):
+        if not self._is_here(one):
             return
         variables = dict(pair for name in _config_maps(one, context) for pair in self._variables.get(name, ()))
         variables.update(context.for_children.substitute)
@@ -280,17 +285,20 @@ class Walk:
             prefix=one.prefix,
             suffix=one.suffix,
             variables=tuple(sorted(variables.items())),
+            deleted=one.deleted,
             for_children=one.for_children if one.for_children != NOTHING_BUILT else context.for_children,
         )
-        self._directory(one.path, inside)
-        for written in one.components:
-            self._take_in(f"{one.path}/", one.path, written, inside, shared=True)
+        self._directory(one.path, self._share(f"{one.path}/", one.path, one.components, inside))
+
+    def _is_here(self, one: FluxKustomization) -> bool:
+        return self._exists(one.path) and self._sources.has(one)
 
     def _application(self, one: Application, source: str, context: Context) -> None:
-        installed = replace(context, unit=one.name, default_namespace=one.namespace)
+        installed = replace(context, unit=one.name, installed_by=one.name, default_namespace=one.namespace)
         for chart in one.charts:
             self._apply(Applied(source, File(), self._installations.of_argo(source, chart, one.namespace), installed))
-        for path in filter(self._exists, one.paths):
+        here = (each.path for each in one.sources if self._sources.is_own(each.url))
+        for path in filter(self._exists, here):
             inside = Context(
                 path,
                 context.deployed,

@@ -13,8 +13,6 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import Any, Final
 
-import yaml
-
 from tocsin.gitops import app_template, charts
 from tocsin.gitops.chart_names import Rendered
 from tocsin.gitops.pod_template import (
@@ -32,7 +30,7 @@ from tocsin.gitops.pod_template import (
     pod_template,
 )
 from tocsin.pod_names import is_kubernetes_name
-from tocsin.yaml_documents import LOADER
+from tocsin.yaml_documents import BROKEN, load
 
 _MOVERS: Final = ("restic", "rclone", "rsync", "rsyncTLS", "kopia")
 _LONGEST_RELEASE: Final = 53
@@ -113,9 +111,10 @@ def from_chart(
     name = chart.rstrip("/").rpartition("/")[2]
     override = str(values.get("nameOverride") or "")
     everywhere, somewhere = _labels_in(values)
+    usual = release if override in release else f"{release}-{override}"
     whole = Workload(
         kind="HelmRelease",
-        name=release,
+        name=str(values.get("fullnameOverride") or usual),
         namespace=namespace,
         labels=merged(everywhere, {INSTANCE: release} | ({NAME: override} if override else {})),
         complete=False,
@@ -235,8 +234,8 @@ def _patched(spec: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
 def _k3s_release(resource: Mapping[str, Any]) -> tuple[Workload, ...]:
     (name, namespace), spec = _identity(resource), mapping(resource, "spec")
     try:
-        values = yaml.load(str(spec.get("valuesContent") or ""), Loader=LOADER) or {}  # noqa: S506 - a safe loader
-    except yaml.YAMLError as failure:
+        values = load(str(spec.get("valuesContent") or "")) or {}
+    except BROKEN as failure:
         raise ValueError("valuesContent is not YAML") from failure
     target = str(spec.get("targetNamespace") or "")
     found = from_chart(
@@ -266,6 +265,7 @@ def _app_template(
             part=each.identifier if len(found) > 1 else "",
             chart="app-template",
             host_network=each.host_network,
+            stated=(),
         )
         for each in found
     )
@@ -283,6 +283,7 @@ def _runner_scale_set(whole: Workload, values: Mapping[str, Any]) -> tuple[Workl
         labels=merged(at(template, ("metadata", "labels")), own),
         host_network=mapping(template, "spec").get("hostNetwork") is True,
         chart="gha-runner-scale-set",
+        stated=(),
     )
     namespace = _optional(mapping(values, "controllerServiceAccount").get("namespace"))
     if namespace is None:

@@ -14,7 +14,7 @@ from typing import Any, Final
 import yaml
 
 from tocsin.policy import agreed
-from tocsin.yaml_documents import BROKEN, LOADER
+from tocsin.yaml_documents import BROKEN, Loader
 
 _BREAK: Final = re.compile(r"\r\n|[\n\r\x85\u2028\u2029]")
 """What YAML 1.1 takes for the end of a line."""
@@ -68,7 +68,7 @@ class Commented:
         if "#" not in text:
             return
         try:
-            self.root = yaml.compose(text, Loader=LOADER)
+            self.root = yaml.compose(text, Loader=Loader)
         except BROKEN:
             return
         self.comments = tuple(_comments(text, self.root))

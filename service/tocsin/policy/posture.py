@@ -5,8 +5,9 @@ what comments say in passing. Structure never proves "unbounded": `world` is als
 toFQDNs cannot follow. Quoted texts are as written in the repository; make them inert before showing them.
 """
 
+import re
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 from tocsin.model import Ground, Posture, Statement
@@ -22,6 +23,9 @@ _TELLING: Final = 2
 
 _EVERYTHING: Final = Egress((Peer(PeerKind.EVERYTHING),))
 _EMPTY_ENTRY: Final = "an empty egress entry lets everything through, but denied everything before Cilium 1.19"
+
+_MEANT_TO_DENY: Final = "the empty entry is meant to deny, as it did before Cilium 1.19; since then it opens all"
+_DENY: Final = re.compile(r"(?:^|[-.])deny(?:[-.]|$)")
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,13 +43,16 @@ class Testimony:
 def testimony(policies: Sequence[Policy]) -> Testimony:
     """Hears the policies that select one workload, each reduced to the rules that do."""
     written = [(ground, source, said) for policy in policies for ground, source, said in _written(policy)]
+    meant = [_as_meant(policy) for policy in policies]
     words = [
         Statement(posture, ground, source, f"egress is {posture.value}")
         for ground, source, said in written
         if (posture := agreed.posture(said)) is not None
     ]
-    structure, unproven = _structure(policies)
-    comment, unclear = _comments(policies)
+    structure, unproven = _structure(meant)
+    comment, unclear = _comments(meant)
+    if meant != list(policies):
+        structure = tuple(replace(one, text=f"{one.text}; {_MEANT_TO_DENY}") for one in structure)
     if structure:  # a name in passing does not contradict what is proven, "anywhere" does
         comment = tuple(one for one in comment if one.posture in (structure[0].posture, Posture.UNBOUNDED))
     return Testimony(
@@ -66,6 +73,14 @@ def _written(policy: Policy) -> Iterator[tuple[Ground, str, str]]:
     for comment in (*policy.comments, *(comment for entry in entries for comment in entry.comments)):
         if (word := agreed.word(comment)) is not None:
             yield Ground.AGREED, f"comment in {policy.name}", word
+
+
+def _as_meant(policy: Policy) -> Policy:
+    """Without its empty entries where its name says that it denies."""
+    if not _has_empty_entry(policy) or not _DENY.search(policy.name):
+        return policy
+    rules = (replace(rule, egress=tuple(each for each in rule.egress if each != _EVERYTHING)) for rule in policy.rules)
+    return replace(policy, rules=tuple(rules))
 
 
 def _structure(policies: Sequence[Policy]) -> tuple[tuple[Statement, ...], tuple[str, ...]]:
