@@ -39,7 +39,7 @@ class Row:
 class Audit:
     """The inventory of one commit. `files` counts files by word: as parsed, and as plain text.
 
-    `unmatched` are policies that select no declared workload.
+    `unmatched` are policies for pods that select no declared workload.
     """
 
     sha: str
@@ -61,6 +61,7 @@ def audit(snapshot: Snapshot, apps: AppsFile) -> Audit:
         and (placed.workload.kind != RELEASE or (placed.namespace, placed.workload.release) not in known)
     )
     selected = {id(each.placed) for row in rows for each in row.resolution.policies}
+    selected |= {id(each) for row in rows for each in row.resolution.possible}
     parsed = {word: len({placed.file for placed in index.policies if _says(placed.policy, word)}) for word in WORDS}
     return Audit(
         sha=snapshot.sha,
@@ -68,7 +69,9 @@ def audit(snapshot: Snapshot, apps: AppsFile) -> Audit:
         files={word: (parsed[word], index.mentions.get(word, 0)) for word in WORDS},
         rows=tuple(sorted(rows, key=lambda row: (row.placed.namespace, row.placed.app, row.placed.workload.name))),
         unmatched=tuple(
-            f"{placed.policy.name} in {placed.file}" for placed in index.policies if id(placed) not in selected
+            f"{placed.policy.name} in {placed.file}"
+            for placed in index.policies
+            if id(placed) not in selected and any(rule.selector is not None for rule in placed.policy.rules)
         ),
         problems=index.problems,
     )

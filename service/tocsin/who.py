@@ -14,6 +14,7 @@ from tocsin.gitops.git import GitRepository
 from tocsin.gitops.resolve import Resolution, resolve
 from tocsin.gitops.testimony import hear
 from tocsin.model import Classification, Posture, Subject
+from tocsin.policy.document import POLICY
 
 HISTORY: Final = 5
 """Changes told of a policy, and of a component."""
@@ -21,12 +22,12 @@ HISTORY: Final = 5
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """Everything that is known of one pod."""
+    """Everything that is known of one pod. `history` says of each change which paths it is about."""
 
     resolution: Resolution
     classification: Classification
     undecided: tuple[str, ...]
-    history: tuple[Change, ...]
+    history: tuple[tuple[Change, tuple[str, ...]], ...]
 
 
 def asked(lines: Iterable[str]) -> list[tuple[str, str]]:
@@ -54,17 +55,21 @@ async def answers(repository: GitRepository, apps: AppsFile, pods: Sequence[tupl
 
 
 def _paths(one: Resolution) -> list[str]:
-    primary = one.primary
-    return ([primary.placed.file] if primary else []) + ([one.component] if one.component else [])
+    """What changes are told of: the files of its policies, the primary one's first, and the component."""
+    files = [each.placed.file for each in one.policies]
+    return list(dict.fromkeys([*files, one.component] if one.component else files))
 
 
-def _history(one: Resolution, histories: Mapping[str, tuple[Change, ...]]) -> tuple[Change, ...]:
-    """The changes of the policy and of the component, each commit once, the newest first."""
-    found: dict[str, Change] = {}
+def _history(
+    one: Resolution, histories: Mapping[str, tuple[Change, ...]]
+) -> tuple[tuple[Change, tuple[str, ...]], ...]:
+    """Each commit once, the newest first; what it did to a policy is told before what it did beside it."""
+    found: dict[str, tuple[Change, tuple[str, ...]]] = {}
     for path in _paths(one):
         for change in histories.get(path, ()):
-            found.setdefault(change.sha, change)
-    return tuple(sorted(found.values(), key=lambda change: change.at, reverse=True))
+            known, paths = found.get(change.sha, (change, ()))
+            found[change.sha] = known, (*paths, path)
+    return tuple(sorted(found.values(), key=lambda told: told[0].at, reverse=True))
 
 
 def _classified(one: Resolution, apps: AppsFile) -> tuple[Classification, tuple[str, ...]]:
@@ -101,6 +106,7 @@ def as_json(answer: Answer) -> str:
             }
             for each in one.policies
         ],
+        "possible_policies": [{"name": each.policy.name, "file": each.file} for each in one.possible],
         "siblings_with_policy": list(one.siblings),
         "classification": {
             "class": judged.posture.value,
@@ -117,8 +123,9 @@ def as_json(answer: Answer) -> str:
                 "subject": change.subject,
                 "pull_request": change.pull_request,
                 "what": list(change.what),
+                "paths": list(paths),
             }
-            for change in answer.history
+            for change, paths in answer.history
         ],
     }
     return json.dumps(value, ensure_ascii=False)
@@ -137,6 +144,7 @@ def as_text(answer: Answer, now: datetime | None = None) -> str:
     for each in one.policies:
         marks = [
             *(["primary"] if each.primary else []),
+            *([] if each.placed.policy.kind == POLICY else [each.placed.policy.kind]),
             *([] if each.sure else ["likely"]),
             *([] if each.placed.deployed else ["not deployed"]),
         ]
@@ -145,6 +153,9 @@ def as_text(answer: Answer, now: datetime | None = None) -> str:
         lines.append(f"  policy     {name} in {file}{marked}")
     if not one.policies:
         lines.append("  policy     none selects it")
+    for placed in one.possible:
+        name, file = inert.text(placed.policy.name), inert.text(placed.file, 200)
+        lines.append(f"             {name} in {file} may select it too")
     if one.siblings:
         lines.append(f"             no policy of its own, unlike {inert.text(', '.join(one.siblings), 200)}")
     lines.append(f"  class      {judged.posture.value}")
@@ -153,9 +164,11 @@ def as_text(answer: Answer, now: datetime | None = None) -> str:
         f"             but {inert.text(each.source)}: {inert.text(each.statement, 200)}" for each in judged.conflicts
     ]
     lines += [f"             undecided: {inert.text(each, 200)}" for each in answer.undecided]
-    for change in answer.history:
+    usual = {one.component, one.primary.placed.file if one.primary else None}
+    for change, paths in answer.history:
         said = ", ".join(change.what) or f'"{change.subject}"'
         who = inert.text(change.author) + (" (bot)" if change.bot else "")
         number = f"#{change.pull_request}" if change.pull_request else change.sha[:9]
-        lines.append(f"  {units.age(now - change.at):>8} ago  {inert.text(said, 200)} ({number}, {who})")
+        where = "" if usual & set(paths) else f" in {inert.text(paths[0], 200)}"
+        lines.append(f"  {units.age(now - change.at):>8} ago  {inert.text(said, 200)}{where} ({number}, {who})")
     return "\n".join(lines)

@@ -86,6 +86,51 @@ def test_what_cannot_be_told_is_null(repo: Path) -> None:
     assert said["evidence"] == "unresolved: nothing in media is called nobody"
 
 
+@pytest.fixture(scope="module")
+def shared(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A release of a chart that is not known, its own policy, one for the namespace, one that may be for it, others."""
+    made = gitops_repos.empty(tmp_path_factory.mktemp("shared"))
+    release = (
+        "apiVersion: helm.toolkit.fluxcd.io/v2\nkind: HelmRelease\nmetadata: {name: odd, namespace: n}\n"
+        "spec: {chart: {spec: {chart: odd}}}\n"
+    )
+    node = shapes.cnp("nodes", shapes.WORLD, kind="CiliumClusterwideNetworkPolicy").replace("endpoint", "node")
+    plain = (
+        "apiVersion: networking.k8s.io/v1\nkind: NetworkPolicy\nmetadata: {name: all, namespace: n}\n"
+        "spec: {podSelector: {}, policyTypes: [Egress], egress: [{}]}\n"
+    )
+    maybe = shapes.cnp("maybe", shapes.WORLD, namespace="n", labels={"app": "part"})
+    made.commit("Add it", {"apps/odd/hr.yaml": release, "apps/odd/p.yaml": shapes.cnp("odd", namespace="n")})
+    made.commit("Add all", {"netpols/all.yaml": plain, "netpols/maybe.yaml": maybe, "netpols/nodes.yaml": node})
+    made.commit("Add nobody", {"netpols/nobody.yaml": shapes.cnp("nobody", namespace="n", labels={"a.example/b": "c"})})
+    return made.path
+
+
+def test_every_policy_that_selects_it_has_its_history(shared: Path) -> None:
+    said = resolve(shared, "n", "odd-5d7c9d8f6b-x2k4p")
+    assert [policy["name"] for policy in said["policies"]] == ["odd", "all"]
+    assert said["possible_policies"] == [{"name": "maybe", "file": "netpols/maybe.yaml"}]
+    assert [(change["subject"], change["paths"]) for change in said["history"]] == [
+        ("Add all", ["netpols/all.yaml"]),
+        ("Add it", ["apps/odd/p.yaml", "apps/odd"]),
+    ]
+    text = run("resolve", "--repo", shared, "--namespace", "n", "--pod", "odd-5d7c9d8f6b-x2k4p")[1]
+    assert "all in netpols/all.yaml (NetworkPolicy)" in text
+    assert "maybe in netpols/maybe.yaml may select it too" in text
+    assert "created in netpols/all.yaml (" in text
+
+
+def test_the_audit_names_policies_that_select_nothing(shared: Path) -> None:
+    text = run("policies", "audit", "--repo", shared)[1]
+    said = [line for line in text.splitlines() if "no declared workload" in line]
+    assert said == ["policy that selects no declared workload: nobody in netpols/nobody.yaml"]
+
+
+def test_a_root_that_does_not_exist_is_said(shared: Path) -> None:
+    text = run("policies", "audit", "--repo", shared, "--root", "k8s")[1]
+    assert "not read: k8s: this root does not exist" in text
+
+
 def test_a_batch_keeps_its_order_and_says_the_same(repo: Path, tmp_path: Path) -> None:
     asked = "".join(json.dumps({"namespace": namespace, "pod": pod}) + "\n" for namespace, pod in PODS) + "\n"
     code, out, _ = run("resolve", "--repo", repo, "--batch", "-", stdin=asked)
@@ -123,7 +168,7 @@ def test_for_a_person(repo: Path) -> None:
     [
         (["--namespace", "media"], 2, "give --namespace and --pod, or --batch"),
         (["--namespace", "media", "--pod", "x", "--batch", "-"], 2, "give --namespace and --pod, or --batch"),
-        (["--namespace", "media", "--pod", "x", "--rev", "nowhere"], 1, "tocsin: "),
+        (["--namespace", "media", "--pod", "x", "--rev", "nowhere"], 1, "bad revision 'nowhere'"),
         (["--namespace", "media", "--pod", "x", "--rev=--output=/tmp/x"], 1, "tocsin: "),
         (["--namespace", "media", "--pod", "x", "--path-template", "apps/**"], 2, "a path template has {namespace}"),
         (["--batch", "-"], 1, 'line 1 is not a JSON object with "namespace" and "pod"'),

@@ -96,8 +96,7 @@ class GitRepository:
                 log.warning("gitops_mirror_unreadable", reason=str(failure))
 
     async def _read_head(self, at: datetime) -> None:
-        output = await self._git.run("rev-parse", "--verify", "--quiet", "--end-of-options", f"{self._head}^{{commit}}")
-        sha = output.decode().split()[-1]
+        sha = (await self._git.run("rev-list", "-1", "--end-of-options", self._head, "--")).decode().strip()
         if sha == self._freshness.sha:
             known = self._freshness.snapshot()
             return self._freshness.succeeded(sha, known.index, at, known.cut_at)

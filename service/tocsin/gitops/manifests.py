@@ -110,7 +110,8 @@ def read(text: str) -> File:
             try:
                 _sort(found, resource, document)
             except BROKEN as failure:
-                problems.append(f"{name_of(resource)}: {sentence(failure, document.line)}")
+                named = name_of(resource) or str(resource.get("kind") or "an object")
+                problems.append(f"{named}: {sentence(failure, document.line)}")
     lists = {name: tuple(values) for name, values in found.lists.items()}
     return File(
         **lists,

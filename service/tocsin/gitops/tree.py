@@ -82,6 +82,8 @@ class Walk:
         """Whether anything says what is applied."""
         if roots:
             for directory in roots:
+                if not self._exists(directory):
+                    self.problems[f"{directory}: this root does not exist"] = None
                 self._directory(directory, Context(directory, deployed=True))
             return True
         synced = sorted({path for content in self.files.values() for path in content.sync_paths})
