@@ -484,3 +484,13 @@ def test_a_label_of_one_controller_is_not_one_of_its_sibling() -> None:
     web, sync = (resolve(index(files), "n", f"x-{part}-{HASH}") for part in ("web", "sync"))
     assert [one.placed.policy.name for one in web.policies] == ["open"]
     assert (sync.workload, sync.policies, sync.possible) == ("x-sync", (), ())
+
+
+def test_a_policy_in_the_values_of_a_release() -> None:
+    policy = shapes.cnp("odd", shapes.fqdn("api.example.com"), labels={"app.kubernetes.io/instance": "odd"})
+    listed = "      - " + "        ".join(policy.removeprefix("---\n").splitlines(keepends=True))
+    files = {
+        "flux/ks.yaml": shapes.flux("odd", "apps/odd", target="n"),
+        "apps/odd/hr.yaml": release("odd", "odd", "\n    extraObjects:\n" + listed),
+    }
+    assert told(files, f"n/odd-{HASH}") == Told("odd", "odd", "odd", ["odd"])

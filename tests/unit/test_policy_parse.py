@@ -185,6 +185,58 @@ def test_a_document_that_was_read_already() -> None:
     assert [[policy.name for policy in policies(document).policies] for document in found] == [["x"], []]
 
 
+RELEASE = """\
+apiVersion: helm.toolkit.fluxcd.io/v2
+kind: HelmRelease
+metadata: {name: shop, namespace: flux-system}
+spec:
+  targetNamespace: web
+  values:
+    extraObjects:
+      - apiVersion: v1
+        kind: ConfigMap
+      # the payment provider
+      - apiVersion: cilium.io/v2
+        kind: CiliumNetworkPolicy
+        metadata: {name: shop}
+        spec:
+          endpointSelector: {matchLabels: {app: shop}}
+          egress:
+            # their webhooks
+            - toEntities: [world]
+    rawResources:
+      deeper:
+        apiVersion: cilium.io/v2
+        kind: CiliumNetworkPolicy
+        spec:
+          spec: {endpointSelector: {}, egress: [{toEntities: [cluster]}]}
+      own:
+        apiVersion: networking.k8s.io/v1
+        kind: NetworkPolicy
+        manifest:
+          metadata: {name: ignored}
+          spec: {podSelector: {}, policyTypes: [Egress]}
+"""
+
+
+def test_policies_in_the_values_of_a_release() -> None:
+    shop, deeper, own = parse(RELEASE).policies
+    assert [(each.name, each.namespace) for each in (shop, deeper, own)] == [
+        ("shop", "web"),
+        ("deeper", "web"),
+        ("own", "web"),
+    ]
+    assert (shop.comments, shop.rules[0].egress[0].comments) == (("the payment provider",), ("their webhooks",))
+    assert deeper.rules[0].egress[0].peers == (Peer(PeerKind.ENTITY, "cluster"),)
+    assert own.rules[0].default_deny
+
+
+def test_a_release_that_is_broken_around_a_policy() -> None:
+    for whole, broken in (("{name: shop, namespace: flux-system}", "7"), ("metadata: {name: shop}\n", "metadata: 7\n")):
+        parsed = parse(RELEASE.replace(whole, broken))
+        assert parsed.problems == (("shop: " if broken != "7" else ": ") + "metadata is not a mapping",)
+
+
 values = st.recursive(
     st.none() | st.booleans() | st.integers() | st.text(max_size=5),
     lambda inner: (

@@ -1,8 +1,8 @@
 """YAML -> the network policies in it, with their comments. Never raises: what cannot be read is reported."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
-from typing import Any
+from typing import Any, Final
 
 import yaml
 
@@ -11,6 +11,14 @@ from tocsin.policy.comments import Commented, Span
 from tocsin.policy.document import CLUSTERWIDE, EGRESS_ANNOTATION, KUBERNETES, POLICY, Egress, Parsed, Policy, Rule
 from tocsin.policy.fields import items, mapping, text
 from tocsin.yaml_documents import BROKEN, Document, documents, resources, sentence
+
+_Where = tuple[yaml.Node | None, Span | None]
+"""A node and its lines; None for all lines of a document that holds only this one."""
+_Path = tuple[str | int, ...]
+_NOWHERE: Final[_Where] = (None, Span(0, -1))
+_RELEASES: Final = ("HelmRelease", "HelmChart", "Application")
+_DEEPEST: Final = 8
+"""Keys above a policy in the values of a release."""
 
 
 def parse(text: str) -> Parsed:
@@ -27,17 +35,65 @@ def policies(document: Document) -> Parsed:
     """The policies of a document that was read already, with a sentence for each that has another shape."""
     found: list[Policy] = []
     problems: list[str] = []
-    written = list(resources(document))
-    commented = Commented(document.text if any(map(_is_policy, written)) else "")
-    nodes = _nodes(document, commented)
-    for place, resource in enumerate(written):
-        if _is_policy(resource):
-            where = nodes[place] if place < len(nodes) else (None, Span(0, -1))
-            try:
-                found.append(_with_comments(_policy(resource), resource, commented, where))
-            except BROKEN as failure:
-                problems.append(f"{_name(resource)}: {sentence(failure)}")
+    written: list[tuple[int, _Path, Mapping[str, Any]]] = []
+    for place, resource in enumerate(resources(document)):
+        try:
+            written += [(place, path, policy) for path, policy in _written(resource)]
+        except BROKEN as failure:
+            problems.append(f"{_name(resource)}: {sentence(failure)}")
+    commented = Commented(document.text if written else "")
+    nodes = _nodes(document, commented) if written else []
+    for place, path, resource in written:
+        where = _at(commented, nodes[place] if place < len(nodes) else _NOWHERE, path)
+        try:
+            found.append(_with_comments(_policy(resource), resource, commented, where))
+        except BROKEN as failure:
+            problems.append(f"{_name(resource)}: {sentence(failure)}")
     return Parsed(tuple(found), tuple(problems))
+
+
+def _written(resource: Mapping[str, Any]) -> Iterator[tuple[_Path, Mapping[str, Any]]]:
+    """The resource itself, or what stands in the values of a release (`extraObjects` and the like), and where."""
+    if _is_policy(resource):
+        yield (), resource
+    elif resource.get("kind") in _RELEASES:
+        waiting: list[tuple[_Path, Any]] = [((), resource)]
+        while waiting:
+            path, value = waiting.pop()
+            if isinstance(value, dict) and path and _is_policy(value):
+                yield _unwrapped(path, value, _namespace(resource))
+            elif isinstance(value, dict | list) and len(path) <= _DEEPEST:
+                inner = value.items() if isinstance(value, dict) else enumerate(value)
+                waiting += reversed([((*path, key), each) for key, each in inner if isinstance(key, str | int)])
+
+
+def _unwrapped(path: _Path, value: Mapping[str, Any], namespace: str) -> tuple[_Path, Mapping[str, Any]]:
+    """The chart app-template writes the body of `rawResources` one level deeper, and names it after its key."""
+    metadata = {"name": str(path[-1]), "namespace": namespace, **mapping(value, "metadata")}
+    for key in ("spec", "manifest"):
+        body = value.get(key)
+        if isinstance(body, dict) and body.keys() & {"spec", "specs"}:
+            return (*path, key), {**value, "spec": None, **body, "metadata": metadata}
+    return path, {**value, "metadata": metadata}
+
+
+def _namespace(release: Mapping[str, Any]) -> str:
+    spec = mapping(release, "spec")
+    told = (spec.get("targetNamespace"), mapping(spec, "destination").get("namespace"))
+    own = mapping(release, "metadata").get("namespace") if release.get("kind") == "HelmRelease" else None
+    return str(next(filter(None, (*told, own)), ""))
+
+
+def _at(commented: Commented, where: _Where, path: _Path) -> _Where:
+    """The node of what is inside another one."""
+    for step in path:
+        node = where[0]
+        if isinstance(step, str):
+            where = commented.pairs(node).get(step, _NOWHERE)
+        else:
+            listed = commented.entries(node)
+            where = listed[step] if step < len(listed) else _NOWHERE
+    return where
 
 
 def _is_policy(resource: Mapping[str, Any]) -> bool:
@@ -75,8 +131,8 @@ def _rule(kind: str, spec: Any) -> Rule:
     return kubernetes.rule(spec) if kind == KUBERNETES else cilium.rule(spec)
 
 
-def _nodes(document: Document, commented: Commented) -> list[tuple[yaml.Node | None, Span | None]]:
-    """The node of each resource and its lines; None for all lines of a document that holds only this one."""
+def _nodes(document: Document, commented: Commented) -> list[_Where]:
+    """Where each resource is."""
     if not isinstance(document.value, dict) or not str(document.value.get("kind", "")).endswith("List"):
         return [(commented.root, None)]
     items_node = commented.pairs(commented.root).get("items")
@@ -84,9 +140,7 @@ def _nodes(document: Document, commented: Commented) -> list[tuple[yaml.Node | N
     return [(node, lines) for node, lines in listed if isinstance(node, yaml.MappingNode)]
 
 
-def _with_comments(
-    policy: Policy, resource: Mapping[str, Any], commented: Commented, where: tuple[yaml.Node | None, Span | None]
-) -> Policy:
+def _with_comments(policy: Policy, resource: Mapping[str, Any], commented: Commented, where: _Where) -> Policy:
     node, lines = where
     pairs = commented.pairs(node)
     specs = [pairs["spec"][0]] if resource.get("spec") and "spec" in pairs else []
