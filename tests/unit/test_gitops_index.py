@@ -585,3 +585,65 @@ def test_a_matrix_without_end_ends() -> None:
     twice = f"{{matrix: {{generators: [{matrix}, {matrix}]}}}}"
     files = {"s.yaml": application_set(twice, "{{k0}}", "apps", "n"), "apps/d.yaml": shapes.deployment("d")}
     assert index(files).workloads
+
+
+def test_a_chart_that_wraps_another() -> None:
+    git = "{git: {repoURL: x, directories: [{path: apps/*}]}}"
+    chart = "apiVersion: v2\nname: %s\nversion: 0.0.0\ndependencies:\n  - {name: %s, version: 4.4.0, repository: x%s}\n"
+    files = {
+        "set.yaml": application_set(git, "{{path.basename}}", "{{path}}", "{{path.basename}}"),
+        "apps/shop/Chart.yaml": chart % ("shop", "app-template", ""),
+        "apps/shop/values.yaml": "app-template:\n  controllers:\n    web: {containers: {a: {}}}\n    sync: {type: cronjob, containers: {a: {}}}\n",
+        "apps/shop/templates/policy.yaml": shapes.cnp("web", shapes.WORLD, labels={"app.kubernetes.io/name": "shop"}),
+        "apps/shop/templates/odd.yaml": "{{- if .Values.x }}\n" + shapes.deployment("odd") + "{{- end }}\n",
+        "apps/board/Chart.yaml": chart % ("board", "grafana", ", alias: panels")
+        + "  - {name: loki, version: 1, repository: x, condition: loki.enabled}\n",
+        "apps/board/values.yaml": "panels: {persistence: {enabled: true}}\nloki: {enabled: false}\n",
+        "apps/own/Chart.yaml": "apiVersion: v2\nname: own\nversion: 1.0.0\n",
+        "apps/own/values.yaml": "image: x\n",
+        "apps/own/templates/d.yaml": shapes.deployment("own-worker"),
+    }
+    found = index(files)
+    assert workloads(found) == {
+        "Deployment shop-web": ("shop", "shop", True),
+        "CronJob shop-sync": ("shop", "shop", True),
+        "HelmRelease board-panels": ("board", "board", True),
+        "Deployment board-panels": ("board", "board", True),
+        "HelmRelease own": ("own", "own", True),
+        "Deployment own-worker": ("own", "own", True),
+    }
+    assert policies(found) == {"web": ("shop", True)}
+    assert found.problems == ()
+    primary = resolve(found, "shop", "shop-web-5d7c9d8f6b-x2k4p").primary
+    assert primary is not None
+    assert primary.placed.file == "apps/shop/templates/policy.yaml"
+
+
+@pytest.mark.parametrize(
+    ("helm", "name"),
+    [
+        ("", "shop"),
+        ("helm: {releaseName: store}", "store"),
+        ("helm: {valueFiles: [values.yaml, ../prod.yaml]}", "prod"),
+        ("helm: {valueFiles: [/apps/prod.yaml]}", "prod"),
+        ("helm: {values: 'grafana: {fullnameOverride: written}'}", "written"),
+        ("helm: {valueFiles: [../prod.yaml], valuesObject: {grafana: {fullnameOverride: written}}}", "written"),
+    ],
+)
+def test_the_values_of_a_chart_of_the_repository(helm: str, name: str) -> None:
+    files = {
+        "argocd/shop.yaml": (
+            "apiVersion: argoproj.io/v1alpha1\nkind: Application\nmetadata: {name: shop}\nspec:\n"
+            f"  destination: {{namespace: n}}\n  source:\n    repoURL: x\n    path: apps/shop\n    {helm}\n"
+        ),
+        "apps/shop/Chart.yaml": "apiVersion: v2\nname: shop\nversion: 0.0.0\ndependencies:\n  - {name: grafana, version: 8.0.0}\n",
+        "apps/prod.yaml": "grafana: {fullnameOverride: prod}\n",
+    }
+    suffix = "-grafana" if name in ("shop", "store") else ""
+    assert f"Deployment {name}{suffix}" in workloads(index(files))
+
+
+@pytest.mark.parametrize("dependencies", ["7", "[7]", "[{version: 1}]"])
+def test_a_chart_that_cannot_be_read_is_said_by_name(dependencies: str) -> None:
+    found = index({"apps/x/Chart.yaml": f"apiVersion: v2\nname: x\ndependencies: {dependencies}\n"})
+    assert [problem.partition(":")[0] for problem in found.problems] == ["apps/x/Chart.yaml"]

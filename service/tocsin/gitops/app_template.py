@@ -21,6 +21,7 @@ from typing import Any, Final
 
 from tocsin.gitops.pod_template import COMPONENT, CONTROLLER, INSTANCE, NAME, label, mapping
 
+CHART: Final = "app-template"
 _KINDS: Final = {
     "deployment": "Deployment",
     "statefulset": "StatefulSet",

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from tocsin.gitops import kustomize
 from tocsin.gitops.layout import directory
 from tocsin.yaml_documents import load
 
@@ -24,10 +25,16 @@ class Chart:
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """A directory of the repository at `url`."""
+    """A directory of the repository at `url`; where that is a chart, `release` and the values for it.
+
+    `value_files` are paths from the top of the repository, `values` those written in the Application.
+    """
 
     url: str
     path: str
+    release: str = ""
+    values: Mapping[str, Any] = field(default_factory=dict, hash=False)
+    value_files: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,11 +57,7 @@ def application(value: Mapping[str, Any]) -> Application:
     return Application(
         name=name,
         namespace=_text((spec.get("destination") or {}).get("namespace")),
-        sources=tuple(
-            Source(str(each.get("repoURL") or ""), directory(str(each["path"])))
-            for each in sources
-            if each.get("path") and not each.get("chart")
-        ),
+        sources=tuple(_source(each, name) for each in sources if each.get("path") and not each.get("chart")),
         recurse=any((each.get("directory") or {}).get("recurse") for each in sources),
         charts=tuple(_chart(each, name) for each in sources if each.get("chart")),
         own_namespace=next(
@@ -63,20 +66,42 @@ def application(value: Mapping[str, Any]) -> Application:
     )
 
 
-def _chart(source: Mapping[str, Any], name: str) -> Chart:
-    helm = source.get("helm") or {}
+def _source(source: Mapping[str, Any], name: str) -> Source:
+    helm, path = source.get("helm") or {}, directory(str(source["path"]))
+    return Source(
+        str(source.get("repoURL") or ""),
+        path,
+        release=str(helm.get("releaseName") or name),
+        values=_values(helm),
+        value_files=tuple(filter(None, (_value_file(str(each), path) for each in helm.get("valueFiles") or []))),
+    )
+
+
+def _value_file(written: str, path: str) -> str | None:
+    """One of another source of the same Application ("$values/..."), from the top, or beside the chart."""
+    if written.startswith(("$", "/")):
+        return directory(written.partition("/")[2])
+    return kustomize.resolve(path, written)
+
+
+def _values(helm: Mapping[str, Any]) -> Mapping[str, Any]:
     values = helm.get("valuesObject") or {}
     if not values and isinstance(helm.get("values"), str):
         values = load(helm["values"]) or {}
+    return values if isinstance(values, dict) else {}
+
+
+def _chart(source: Mapping[str, Any], name: str) -> Chart:
+    helm = source.get("helm") or {}
     return Chart(
         name=str(source["chart"]),
         release=str(helm.get("releaseName") or name),
         version=_text(source.get("targetRevision")),
-        values=values if isinstance(values, dict) else {},
+        values=_values(helm),
         value_files=tuple(
-            directory(path.partition("/")[2])  # of another source of the same Application, "$values/..."
-            for path in map(str, helm.get("valueFiles") or [])
-            if path.startswith("$")
+            path
+            for written in map(str, helm.get("valueFiles") or [])
+            if written.startswith("$") and (path := _value_file(written, "")) is not None
         ),
     )
 

@@ -5,8 +5,9 @@ from collections.abc import Iterable, Mapping, MutableMapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from tocsin.gitops import kustomize, substitute, workloads
-from tocsin.gitops.argo import Chart
+from tocsin.gitops import app_template, kustomize, substitute, workloads
+from tocsin.gitops.argo import Chart, Source
+from tocsin.gitops.helm import FILE_NAME, VALUES_NAME
 from tocsin.gitops.manifests import File
 from tocsin.gitops.workloads import Workload
 from tocsin.yaml_documents import BROKEN, sentence
@@ -50,6 +51,23 @@ class Installations:
         return self.of_chart(
             path, chart.release, chart.name, [*self._values(chart.value_files), chart.values], namespace
         )
+
+    def of_directory(self, path: str, source: Source, namespace: str | None) -> tuple[Workload, ...]:
+        """A chart of the repository: the charts it brings along, or else itself."""
+        chart = self.files[f"{source.path}/{FILE_NAME}"]
+        files = (f"{source.path}/{VALUES_NAME}", *source.value_files)
+        values: Mapping[str, Any] = {}
+        for layer in (*self._values(files), source.values):
+            values = workloads.overlaid(values, layer)
+        if not chart.dependencies:
+            return self.of_chart(path, source.release, posixpath.basename(source.path), [values], namespace)
+        found: list[Workload] = []
+        for one in filter(lambda each: each.is_on(values), chart.dependencies):
+            own = values.get(one.key)
+            alias = {"nameOverride": one.key} if one.key != one.name != app_template.CHART else {}
+            layers = [alias, own if isinstance(own, dict) else {}]
+            found += self.of_chart(path, source.release, one.name, layers, namespace, one.version)
+        return tuple(found)
 
     def of_kustomize(self, path: str, chart: kustomize.HelmChart) -> tuple[Workload, ...]:
         """A chart that a kustomization inflates."""

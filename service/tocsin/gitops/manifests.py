@@ -9,10 +9,11 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final
 
-from tocsin.gitops import argo, flux, kustomize, substitute, workloads
+from tocsin.gitops import argo, flux, helm, kustomize, substitute, workloads
 from tocsin.gitops.application_sets import ApplicationSet, application_set
 from tocsin.gitops.argo import Application
 from tocsin.gitops.flux import FluxKustomization
+from tocsin.gitops.helm import Dependency
 from tocsin.gitops.kustomize import Deletion, NamespaceTransformer, Overlay
 from tocsin.gitops.workloads import Workload
 from tocsin.pod_names import KINDS
@@ -35,6 +36,7 @@ _KIND: Final = re.compile(
 _FLOW: Final = re.compile(rf"""[{{,][ \t]*["']?kind["']?:[ \t]*["']?({"|".join(_KINDS)})\b""")
 _OBJECT: Final = re.compile(r"""^["']?(?:kind|apiVersion)["']?:""", re.MULTILINE)
 _OVERLAY: Final = re.compile(r"^(?:resources|components|bases|namespace|transformers|helmCharts):", re.MULTILINE)
+_CHART: Final = re.compile(r"^dependencies:", re.MULTILINE)
 _LABELS: Final = re.compile(r"(?:labels|podLabels|pod|defaultPodOptions):(?:[ ]+#.*)?")
 """What a block of a pod's labels stands under; a comment above it speaks of them."""
 _WORLD: Final = re.compile(r"\bworld\b")
@@ -49,7 +51,7 @@ class File:
 
     `releases` are Helm releases that need other objects or variables to be understood, as they were written; `values`
     is a file of Helm values. `charts` are OCIRepositories: name, URL and tag. `sources` are those of Flux: kind, name
-    and URL. `namespaces` are Namespace objects with
+    and URL; `dependencies` those of a Chart.yaml. `namespaces` are Namespace objects with
     their labels, `variables` the data of ConfigMaps and `cidr_groups` the CIDRs of CiliumCIDRGroups by name. `deleted`
     is what it removes where it is a patch. `label_comments` are comments beside labels, by key: a label may be what
     opens a policy. `templated` says that variables of Flux occur.
@@ -60,6 +62,7 @@ class File:
     releases: tuple[Mapping[str, Any], ...] = ()
     charts: tuple[tuple[str, str, str | None], ...] = ()
     sources: tuple[tuple[str, str, str], ...] = ()
+    dependencies: tuple[Dependency, ...] = ()
     overlay: Overlay | None = None
     flux: tuple[FluxKustomization, ...] = ()
     sync_paths: tuple[str, ...] = ()
@@ -131,7 +134,7 @@ def _mentions(text: str) -> Iterator[str]:
 
 
 def _wanted(text: str) -> bool:
-    if any(pattern.search(text) for pattern in (_KIND, _FLOW, _OVERLAY)):
+    if any(pattern.search(text) for pattern in (_KIND, _FLOW, _OVERLAY, _CHART)):
         return True
     return len(text) <= _LONGEST_VALUES and not _OBJECT.search(text)  # values of a chart have no kind
 
@@ -145,6 +148,8 @@ def _sort(found: _Found, resource: Mapping[str, Any], document: Document) -> Non
     elif kind in ("Kustomization", "Component") or (kind is None and _OVERLAY.search(document.text)):
         inline = [kustomize.transformer(each) for each in _inline(resource)]
         found.overlay = kustomize.overlay(resource, tuple(each for each in inline if each))
+    elif kind is None and api in ("v1", "v2"):
+        found.add("dependencies", *helm.dependencies(resource))
     elif kind is None:
         found.values = resource
     elif handler := _HANDLERS.get(str(kind)):

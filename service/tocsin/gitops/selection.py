@@ -9,6 +9,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Final
 
+from tocsin.gitops import app_template
 from tocsin.gitops.index import Index, Labels, PlacedPolicy, PlacedWorkload
 from tocsin.policy.document import Requirement, Rule, Selector
 from tocsin.policy.selector import Answer, Fit, fit, selects, specificity
@@ -94,7 +95,7 @@ def _select(index: Index, policy: PlacedPolicy, placed: PlacedWorkload, namespac
     """The rules that select the workload, for certain or likely; else whether one may."""
     workload = placed.workload
     same_app = policy.directory is not None and policy.directory == placed.directory
-    vague = bool(workload.release) and not workload.complete and workload.chart != "app-template"
+    vague = bool(workload.release) and not workload.complete and workload.chart != app_template.CHART
     names = {workload.name, workload.chart, placed.app} if vague else set()
     surely, likely, maybe = [], [], False
     for rule in policy.policy.rules:

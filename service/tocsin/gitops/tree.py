@@ -13,6 +13,7 @@ from tocsin.gitops.application_sets import Repository
 from tocsin.gitops.applied import Applied, Context, left
 from tocsin.gitops.argo import Application
 from tocsin.gitops.flux import NOTHING_BUILT, FluxKustomization
+from tocsin.gitops.helm import FILE_NAME
 from tocsin.gitops.installations import Installations
 from tocsin.gitops.kustomize import Deletion, Overlay
 from tocsin.gitops.manifests import File
@@ -299,21 +300,23 @@ class Walk:
         installed = replace(context, unit=one.name, installed_by=one.name, default_namespace=one.namespace)
         for chart in one.charts:
             self._apply(Applied(source, File(), self._installations.of_argo(source, chart, one.namespace), installed))
-        here = (each.path for each in one.sources if self._sources.is_own(each.url))
-        for path in filter(self._exists, here):
+        for each in one.sources:
+            if not self._exists(each.path) or not self._sources.is_own(each.url):
+                continue
             inside = Context(
-                path,
+                each.path,
                 context.deployed,
                 unit=one.name,
                 namespace=one.own_namespace,
                 default_namespace=one.namespace,
             )
-            if f"{path}/Chart.yaml" in self.files:
-                chart_name = posixpath.basename(path)
-                found = self._installations.of_chart(source, one.name, chart_name, [], one.namespace)
-                self._apply(Applied(f"{path}/Chart.yaml", File(), found, inside))
+            described, templates = f"{each.path}/{FILE_NAME}", f"{each.path}/templates"
+            if described in self.files:
+                found = self._installations.of_directory(source, each, one.namespace)
+                self._apply(Applied(described, File(), found, inside))
+                self._directory(templates, replace(inside, base=templates))  # what is plain YAML there
             else:
-                self._directory(path, inside, recurse=one.recurse)
+                self._directory(each.path, inside, recurse=one.recurse)
 
     def _apply(self, applied: Applied) -> None:
         if len(self.applied) < MAX_APPLIED:
@@ -344,7 +347,7 @@ class Walk:
     def in_chart(self, path: str) -> bool:
         """Whether it is a template of a Helm chart, which no reader of YAML understands."""
         before, found, _ = path.partition("/templates/")
-        return bool(found) and f"{before}/Chart.yaml" in self.files
+        return bool(found) and f"{before}/{FILE_NAME}" in self.files
 
 
 def walk(files: Mapping[str, File], roots: Sequence[str]) -> Walk:

@@ -34,7 +34,7 @@ from tocsin.yaml_documents import BROKEN, load
 
 _MOVERS: Final = ("restic", "rclone", "rsync", "rsyncTLS", "kopia")
 _LONGEST_RELEASE: Final = 53
-_KNOWN_CHARTS: Final = (*charts.CHARTS, "app-template", "gha-runner-scale-set", "gha-runner-scale-set-controller")
+_KNOWN_CHARTS: Final = (*charts.CHARTS, app_template.CHART, "gha-runner-scale-set", "gha-runner-scale-set-controller")
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,7 +122,7 @@ def from_chart(
         chart=name,
         stated=somewhere,
     )
-    if name == "app-template" or (not name and app_template.is_like(values)):
+    if name == app_template.CHART or (not name and app_template.is_like(values)):
         return _app_template(whole, values, version, complete)
     if name == "gha-runner-scale-set" or (not name and "githubConfigUrl" in values):
         return _runner_scale_set(whole, values)
@@ -263,7 +263,7 @@ def _app_template(
             labels=each.labels,
             complete=complete and each.complete,
             part=each.identifier if len(found) > 1 else "",
-            chart="app-template",
+            chart=app_template.CHART,
             host_network=each.host_network,
             stated=(),
         )
