@@ -304,6 +304,13 @@ def test_what_a_patch_deletes_is_not_there(patches: str, left: set[str]) -> None
     assert {name.replace("x-c", "c") for name in workloads(index(files))} == left
 
 
+def test_a_target_that_is_no_pattern_is_said_by_name() -> None:
+    patches = delete_patch("Deployment", "x", target="{kind: Deployment, name: '*'}")
+    found = index({"k/kustomization.yaml": shapes.overlay("d.yaml", more=patches), "k/d.yaml": shapes.deployment("d")})
+    assert [problem.partition(":")[0] for problem in found.problems] == ["k/kustomization.yaml"]
+    assert set(workloads(found)) == {"Deployment d"}
+
+
 def test_flux_deletes_objects_policies_and_other_kustomizations() -> None:
     patches = delete_patch("CiliumNetworkPolicy", "open", target="{kind: CiliumNetworkPolicy, name: open}")
     more = patches + delete_patch("Kustomization", "web").removeprefix("patches:\n")

@@ -131,7 +131,7 @@ def deletions(value: Mapping[str, Any]) -> Iterator[Deletion]:
             read, _ = documents(patch, _deletes)
             removed = [gone for document in read for gone in map(deletion, resources(document)) if gone]
             if removed and target and not target.keys() & {"labelSelector", "annotationSelector"}:
-                yield Deletion(str(target.get("kind") or ".*"), str(target.get("name") or ".*"))
+                yield Deletion(_regex(target.get("kind")), _regex(target.get("name")))
             elif not target:
                 yield from removed
 
@@ -142,6 +142,15 @@ def deletion(resource: Mapping[str, Any]) -> Deletion | None:
         return None
     name = str((resource.get("metadata") or {}).get("name"))
     return Deletion(re.escape(str(resource.get("kind"))), re.escape(name))
+
+
+def _regex(written: Any) -> str:
+    text = str(written or ".*")
+    try:
+        re.compile(text)
+    except re.error as failure:
+        raise ValueError(f"{text} is not a regular expression") from failure
+    return text
 
 
 def _deletes(text: str) -> bool:
