@@ -654,3 +654,100 @@ def test_the_values_of_a_chart_of_the_repository(helm: str, name: str) -> None:
 def test_a_chart_that_cannot_be_read_is_said_by_name(dependencies: str) -> None:
     found = index({"apps/x/Chart.yaml": f"apiVersion: v2\nname: x\ndependencies: {dependencies}\n"})
     assert [problem.partition(":")[0] for problem in found.problems] == ["apps/x/Chart.yaml"]
+
+
+def test_a_cluster_s_kustomization_over_all_apps_is_no_app() -> None:
+    def release(name: str, values: str) -> str:
+        return f"---\napiVersion: helm.toolkit.fluxcd.io/v2\nkind: HelmRelease\nmetadata: {{name: {name}}}\nspec: {{chart: {{spec: {{chart: our-{name}}}}}, values: {values}}}\n"
+
+    files = {
+        "clusters/berlin/flux-system/sync.yaml": shapes.flux("flux-system", "clusters/berlin"),
+        "clusters/berlin/apps.yaml": shapes.flux("apps", "apps", target="dev", substitute={"domain": "a.example"}),
+        "clusters/wien/apps.yaml": shapes.flux("apps", "apps", target="dev", substitute={"domain": "b.example"}),
+        "apps/forge/release.yaml": release("forge", "{host: '${domain}'}"),
+        "apps/mail/release.yaml": release("post", "{}"),
+        "apps/mail/policy.yaml": shapes.cnp("mail", shapes.fqdn("'smtp.${domain}'")),
+    }
+    for shared in (files, {path: text for path, text in files.items() if "wien" not in path}):
+        found = index(shared)
+        assert {one.component for one in found.workloads} == {"apps/forge", "apps/mail"}
+        forge, post = (resolve(found, "dev", f"{name}-5d7c9d8f6b-x2k4p") for name in ("forge", "post"))
+        assert (forge.policies, post.primary and post.primary.placed.file) == ((), "apps/mail/policy.yaml")
+
+
+def test_where_an_application_lies_does_not_change_what_it_installs() -> None:
+    def application(name: str, source: str) -> str:
+        return f"---\napiVersion: argoproj.io/v1alpha1\nkind: Application\nmetadata: {{name: {name}}}\nspec: {{source: {{repoURL: x, {source}}}, destination: {{namespace: git}}}}\n"
+
+    files = {
+        "root.yaml": application("root", "path: apps"),
+        "apps/kustomization.yaml": shapes.overlay(
+            "gitea.yaml", "own.yaml", namespace="argocd", more="namePrefix: x-\ncommonLabels: {a: b}\n"
+        ),
+        "apps/gitea.yaml": application("gitea", "chart: gitea, targetRevision: 1.0.0"),
+        "apps/own.yaml": application("own", "path: own"),
+        "own/d.yaml": shapes.deployment("own"),
+    }
+    found = index(files)
+    assert {(one.namespace, one.workload.name) for one in found.workloads} == {("git", "gitea"), ("git", "own")}
+
+
+def test_namespaces_and_groups_of_what_is_deployed_count() -> None:
+    def namespace(label: str) -> str:
+        return f"---\napiVersion: v1\nkind: Namespace\nmetadata: {{name: shop, labels: {{{label}}}}}\n"
+
+    def group(cidr: str) -> str:
+        return f"---\napiVersion: cilium.io/v2\nkind: CiliumCIDRGroup\nmetadata: {{name: bank}}\nspec: {{externalCIDRs: [{cidr}]}}\n"
+
+    policy = shapes.cnp("p", "{toCIDRSet: [{cidrGroupRef: bank}]}", namespace="shop")
+    files = {
+        "flux/ks.yaml": shapes.flux("shop", "shop") + shapes.flux("more", "more"),
+        "shop/all.yaml": namespace("egress: closed, a: b") + group("203.0.113.0/24") + policy,
+        "more/ns.yaml": namespace("team: x"),
+        "zz/all.yaml": namespace("egress: open") + group("10.0.0.0/8"),
+    }
+    found = index(files, "flux")
+    assert found.namespaces["shop"] == (("a", "b"), ("egress", "closed"), ("team", "x"))
+    assert [peer.value for peer in found.policies[0].policy.rules[0].egress[0].peers] == ["203.0.113.0/24"]
+    unknown = index(files | {"more/group.yaml": group("192.0.2.0/24")}, "flux")
+    assert "bank" in unknown.policies[0].policy.rules[0].egress[0].peers[0].value
+
+
+@pytest.mark.parametrize(
+    ("base", "namespace", "name", "app"),
+    [
+        ("kubernetes/apps/network/external/cloudflared/app", "network", "cloudflared", "cloudflared"),
+        ("kubernetes/apps/observability/exporters/snmp-exporter", "observability", "snmp-exporter", "snmp-exporter"),
+        ("kubernetes/apps/crowdsec/bouncer/app", "crowdsec", "crowdsec-bouncer", "bouncer"),
+        ("namespaces/shop/cronjobs", "shop", "cleanup", "cleanup"),
+        ("environments/prod/kustomize", "prod", "shop", "shop"),
+        ("apps/immich/server", "immich", "immich-server", "immich"),
+        ("apps/immich/redis", "immich", "redis", "redis"),
+        ("apps/media/tv", "media", "media-sonarr", "tv"),
+    ],
+)
+def test_what_a_directory_below_its_namespace_stands_for(base: str, namespace: str, name: str, app: str) -> None:
+    (placed,) = index({f"{base}/d.yaml": shapes.deployment(name, namespace=namespace)}).workloads
+    assert placed.app == app
+
+
+def test_several_kustomizations_with_names_of_their_own() -> None:
+    files = {
+        "kubernetes/flux/cluster.yaml": shapes.flux("cluster", "kubernetes/apps"),
+        **{
+            f"kubernetes/apps/n/group/{name}/ks.yaml": shapes.flux(
+                name, f"kubernetes/apps/n/group/{name}/app", target="n"
+            )
+            for name in ("one", "two")
+        },
+        **{f"kubernetes/apps/n/group/{name}/app/hr.yaml": shapes.app_template(name) for name in ("one", "two")},
+    }
+    assert {one.app for one in index(files).workloads} == {"one", "two"}
+
+
+def test_variables_in_keys() -> None:
+    files = {
+        "flux/ks.yaml": shapes.flux("radarr", "apps", target="n", substitute={"APP": "radarr"}),
+        "apps/hr.yaml": shapes.app_template("APP", "APP", "exporter").replace("x/APP", "x/y").replace("APP", "${APP}"),
+    }
+    assert set(workloads(index(files))) == {"Deployment radarr", "Deployment radarr-exporter"}

@@ -494,3 +494,63 @@ def test_a_policy_in_the_values_of_a_release() -> None:
         "apps/odd/hr.yaml": release("odd", "odd", "\n    extraObjects:\n" + listed),
     }
     assert told(files, f"n/odd-{HASH}") == Told("odd", "odd", "odd", ["odd"])
+
+
+def test_the_labels_that_operators_give_their_pods() -> None:
+    app = "kubernetes/apps/n/grafana"
+    cluster = "---\napiVersion: postgresql.cnpg.io/v1\nkind: Cluster\nmetadata: {name: pg}\nspec: {instances: 1}\n"
+    files = {
+        f"{app}/operator/hr.yaml": release("grafana-operator", "grafana-operator"),
+        f"{app}/instance/g.yaml": "apiVersion: grafana.integreatly.org/v1beta1\nkind: Grafana\nmetadata: {name: grafana}\nspec: {}\n",
+        f"{app}/instance/p.yaml": shapes.cnp("grafana", shapes.WORLD, labels={"app": "grafana"}),
+        f"{app}/instance/pg.yaml": cluster
+        + shapes.cnp("pg", shapes.WORLD, labels={"cnpg.io/cluster": "pg", "cnpg.io/podRole": "instance"}),
+    }
+    assert told(files, f"n/grafana-deployment-{HASH}").policies == ["grafana"]
+    assert told(files, f"n/grafana-operator-{HASH}").policies == []
+    assert told(files, "n/pg-1").primary == "pg"
+
+
+def test_a_policy_that_asks_for_a_label_of_a_workload_with_another_name() -> None:
+    files = {
+        "k/d.yaml": shapes.deployment("mailer-v2", namespace="n", labels={"app": "mailer"}),
+        "k/p.yaml": shapes.cnp("mailer", shapes.fqdn("smtp.example.com"), namespace="n", labels={"app": "mailer"}),
+    }
+    assert told(files, f"n/mailer-v2-{HASH}").primary == "mailer"
+    assert told(files, f"n/mailer-{HASH}") == Told(None, None, None, [])
+
+
+@pytest.mark.parametrize(
+    ("selector", "statements"),
+    [
+        ("{matchLabels: {app.kubernetes.io/name: x}}", ["unbounded"]),
+        ("{}", []),
+        ("{matchExpressions: [{key: app.kubernetes.io/name, operator: NotIn, values: [y]}]}", []),
+    ],
+)
+def test_what_is_said_on_a_policy_for_everybody_is_about_somebody(selector: str, statements: list[str]) -> None:
+    files = {
+        "k/x.yaml": shapes.deployment("x", namespace="n"),
+        "k/z.yaml": shapes.deployment("z", namespace="n"),
+        "netpols/p.yaml": shapes.cnp(
+            "p", "# visits arbitrary websites\n" + shapes.WORLD, namespace="n", selector=selector
+        ),
+    }
+    assert [one.posture.value for one in hear(resolve(index(files), "n", f"x-{HASH}")).statements] == statements
+
+
+def test_what_is_said_at_one_of_several_specs_is_about_that_one() -> None:
+    text = (
+        "apiVersion: cilium.io/v2\nkind: CiliumNetworkPolicy\nmetadata: {name: both, namespace: n}\nspecs:\n"
+        "  # visits arbitrary websites\n"
+        "  - endpointSelector: {matchLabels: {app.kubernetes.io/name: x}}\n    egress: [{toEntities: [world]}]\n"
+        "  # its bucket\n"
+        "  - endpointSelector: {matchLabels: {app.kubernetes.io/name: y}}\n    egress: [{toEntities: [world]}]\n"
+    )
+    files = {
+        "k/d.yaml": shapes.deployment("x", namespace="n") + shapes.deployment("y", namespace="n"),
+        "k/p.yaml": text,
+    }
+    x, y = (hear(resolve(index(files), "n", f"{name}-{HASH}")).statements for name in "xy")
+    assert [one.posture.value for one in x] == ["unbounded"]
+    assert "unbounded" not in [one.posture.value for one in y]

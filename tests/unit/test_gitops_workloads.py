@@ -118,7 +118,12 @@ def test_what_is_no_workload(text: str) -> None:
                 "Cluster",
                 "postgres-16",
                 "database",
-                (("cnpg.io/cluster", "postgres-16"), ("egress", "s3"), ("postgresql", "postgres-16")),
+                (
+                    ("cnpg.io/cluster", "postgres-16"),
+                    ("cnpg.io/podRole", "instance"),
+                    ("egress", "s3"),
+                    ("postgresql", "postgres-16"),
+                ),
                 complete=False,
             ),
         ),

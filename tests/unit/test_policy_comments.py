@@ -118,10 +118,22 @@ def test_documents_are_apart_and_lists_are_read() -> None:
         "      # its rule\n      - endpointSelector: {}\n        egress: # open\n          # two\n          - {}\n"
     )
     parsed = parse(f"# elsewhere\nkind: Deployment\n---\n{text}---\n# a third document\n{item}")
-    assert [(one.name, one.comments, one.rules[0].egress[0].comments) for one in parsed.policies] == [
-        ("a", ("the first",), ("one",)),
-        ("b", ("the last", "its rule", "open"), ("two",)),
+    found = [
+        (one.name, one.comments, one.rules[0].comments, one.rules[0].egress[0].comments) for one in parsed.policies
     ]
+    assert found == [("a", ("the first",), (), ("one",)), ("b", ("the last",), ("its rule", "open"), ("two",))]
+
+
+def test_words_above_lines_that_were_commented_out_are_about_those() -> None:
+    policy = the(
+        "# about it all\nkind: CiliumNetworkPolicy\nspec:\n  endpointSelector:\n    matchExpressions:\n"
+        "      - {key: app, operator: In, values: [a, b]} # a is greedy\n  egress:\n"
+        "    # users enter\n    # arbitrary URLs\n    # - toEntities:\n    #     - world\n"
+        "    # the shop\n    - toEntities: [world]\n    # tocsin: bounded\n    # - toEntities: [all]\n"
+        "# of the next document\n"
+    )
+    assert policy.comments == ("about it all", "tocsin: bounded")
+    assert policy.rules[0].egress[0].comments == ("the shop",)
 
 
 def test_entries_written_elsewhere_have_no_comments_of_their_own() -> None:

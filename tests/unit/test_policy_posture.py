@@ -67,6 +67,18 @@ def said(*policies: Policy) -> list[tuple[str, str]]:
             "it may reach world:51820/UDP and nothing else outside",
         ),
         (["{toEntities: [world], toPorts: [{ports: [{port: '51820', protocol: ANY}]}]}"], None, ""),
+        (["{toCIDR: ['${LAN}']}"], None, ""),
+        (["{toCIDRSet: [{cidr: '${LAN}', except: ['${NAS}/32']}]}", FQDN], None, ""),
+        (
+            ["{toCIDR: ['${NAS}/32']}"],
+            Posture.BOUNDED,
+            "it may reach ${NAS}/32 and nothing else outside",
+        ),
+        (
+            ["{toFQDNs: [{matchPattern: '*.${DOMAIN}'}]}"],
+            Posture.BOUNDED,
+            "it may reach toFQDNs *.${DOMAIN} and nothing else outside",
+        ),
     ],
 )
 def test_what_structure_proves(egress: list[str], proven: Posture | None, text: str) -> None:

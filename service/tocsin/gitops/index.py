@@ -14,7 +14,7 @@ from tocsin.gitops import substitute, template
 from tocsin.gitops.applied import Applied, Context
 from tocsin.gitops.layout import Layout
 from tocsin.gitops.manifests import File
-from tocsin.gitops.places import Occupant, Places
+from tocsin.gitops.places import Occupant, Places, named
 from tocsin.gitops.tree import walk
 from tocsin.gitops.workloads import Workload
 from tocsin.policy.document import Policy
@@ -93,7 +93,7 @@ def build(files: Mapping[str, File], layout: Layout) -> Index:
     """Joins the files of one commit, in path order."""
     found = walk(files, layout.roots)
     placing = _Placing(found.applied, layout)
-    groups = dict(group for applied in found.applied for group in applied.content.cidr_groups)
+    groups = _agreeing(found.applied)
     policies = _once(each for applied in found.applied for each in placing.policies(applied, groups))
     workloads = _once(each for applied in found.applied for each in placing.workloads(applied))
     problems = [
@@ -116,6 +116,7 @@ class _Placing:
     def __init__(self, applied: Sequence[Applied], layout: Layout) -> None:
         self._layout = layout
         self._shared = _shared(applied)
+        self._about_one = _about_one(applied)
         self._places = Places((one for each in applied for one in self._occupants(each)), layout.path_templates)
 
     def _occupants(self, applied: Applied) -> Iterator[Occupant]:
@@ -142,14 +143,14 @@ class _Placing:
             namespace = self._namespace(applied, one.namespace, one)
             place = self._places.place(base, namespace, _own_name(one, base, context))
             labels = _in_namespace(_labels(one, context), namespace)
-            named = replace(one, name=f"{context.prefix}{one.name}{context.suffix}", labels=labels)
+            renamed = replace(one, name=f"{context.prefix}{one.name}{context.suffix}", labels=labels)
             component = self._places.component(base, place, applied.path)
-            keys = {key for key, _ in named.labels}
+            keys = {key for key, _ in renamed.labels}
             yield PlacedWorkload(
-                named,
+                renamed,
                 applied.path,
                 namespace,
-                place.app or named.name,
+                place.app or renamed.name,
                 component,
                 place.directory,
                 context.deployed,
@@ -162,8 +163,9 @@ class _Placing:
         if context.borrowed:
             return context.base
         directory = applied.path.rpartition("/")[0]
-        elsewhere = applied.path in self._shared or applied.content.templated
-        return context.outer or directory if elsewhere else directory
+        if context.outer in self._about_one and (applied.path in self._shared or applied.content.templated):
+            return context.outer or directory
+        return directory
 
     def _namespace(self, applied: Applied, own: str | None, workload: Workload | None = None) -> str | None:
         context = applied.context
@@ -194,8 +196,8 @@ def _own_name(workload: Workload, base: str, context: Context) -> str:
     A prefix of kustomize tells apps apart, except in a directory that bears the name without it.
     """
     labels = dict(_labels(workload, context))
-    named = (labels.get(key) for key in ("app.kubernetes.io/instance", "app.kubernetes.io/name", "app", "k8s-app"))
-    usual = context.installed_by or workload.release or next(filter(None, named), None) or workload.name
+    told = (labels.get(key) for key in ("app.kubernetes.io/instance", "app.kubernetes.io/name", "app", "k8s-app"))
+    usual = context.installed_by or workload.release or next(filter(None, told), None) or workload.name
     if usual in base.split("/") or not (context.prefix or context.suffix):
         return usual
     return f"{context.prefix}{workload.release or workload.name}{context.suffix}"
@@ -207,6 +209,15 @@ def _shared(applied: Sequence[Applied]) -> frozenset[str]:
     for each in applied:
         outers[each.path].add(each.context.outer)
     return frozenset(path for path, places in outers.items() if len(places) > 1 and None not in places)
+
+
+def _about_one(applied: Sequence[Applied]) -> frozenset[str | None]:
+    """Directories that take in one directory from elsewhere, and not all of a cluster's."""
+    inside: defaultdict[str | None, set[str]] = defaultdict(set)
+    for each in applied:
+        if each.context.outer and not each.context.borrowed:
+            inside[each.context.outer].add(named(each.path.rpartition("/")[0]))
+    return frozenset(outer for outer, directories in inside.items() if len(directories) == 1)
 
 
 def _once(placed: Iterator[_P]) -> tuple[_P, ...]:
@@ -241,7 +252,24 @@ def _by_namespace(placed: Sequence[_P]) -> Mapping[str, Sequence[_P]]:
 
 
 def _namespaces(applied: Sequence[Applied]) -> Mapping[str, Labels]:
-    return {each.context.namespace or name: labels for each in applied for name, labels in each.content.namespaces}
+    """The labels of each namespace, of those that are deployed where one is; a key may have several values."""
+    found: dict[str, tuple[bool, set[tuple[str, str]]]] = {}
+    for each in sorted(applied, key=lambda one: not one.context.deployed):
+        for name, labels in each.content.namespaces:
+            deployed, known = found.setdefault(each.context.namespace or name, (each.context.deployed, set()))
+            if each.context.deployed or not deployed:
+                known.update(labels)
+    return {name: tuple(sorted(labels)) for name, (_, labels) in found.items()}
+
+
+def _agreeing(applied: Sequence[Applied]) -> Mapping[str, tuple[str, ...]]:
+    """The CIDRs of each group, of those that are deployed where one is; none where two of a name differ."""
+    found: defaultdict[tuple[bool, str], set[tuple[str, ...]]] = defaultdict(set)
+    for each in applied:
+        for name, cidrs in each.content.cidr_groups:
+            found[each.context.deployed, name].add(cidrs)
+    used = {name: different for (_, name), different in sorted(found.items())}  # deployed ones come last
+    return {name: next(iter(different)) for name, different in used.items() if len(different) == 1}
 
 
 def _mentions(files: Mapping[str, File]) -> Mapping[str, int]:

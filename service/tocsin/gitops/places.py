@@ -7,7 +7,7 @@ one directory holds several apps.
 
 import posixpath
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence, Set
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -16,8 +16,10 @@ from tocsin.gitops.template import compiled
 GENERIC: Final = frozenset(
     {
         *("app", "apps", "base", "bases", "overlay", "overlays", "components", "template", "templates"),
-        *("resources", "config", "src"),
-        *("prod", "production", "staging", "dev", "development", "test", "main", "default", "live"),
+        *("resources", "config", "src", "common", "yaml", "kustomize", "patches", "variants"),
+        *("prod", "production", "preprod", "staging", "dev", "development", "test", "qa", "uat", "main", "default"),
+        *("live", "env", "envs", "environments", "stages"),
+        *("cronjobs", "daemonsets", "jobs", "statefulsets"),
         *("cluster", "clusters", "k8s", "kubernetes", "kubernetes-manifests", "manifests", "manifest", "workloads"),
         *("deploy", "deployment", "deployments", "helm", "chart", "charts", "release", "releases"),
         *("policy", "policies", "networkpolicy", "networkpolicies", "network-policy", "network-policies"),
@@ -28,10 +30,11 @@ GENERIC: Final = frozenset(
 CATEGORIES: Final = frozenset(
     {
         *("ai", "auth", "automation", "backup", "backups", "ci", "cicd", "collab", "communication", "core", "data"),
-        *("database", "databases", "db", "download", "downloads", "edge", "finance", "games", "gaming", "home"),
-        *("home-automation", "iot", "kube-system", "logging", "media", "metrics", "misc", "monitoring", "network"),
-        *("networking", "observability", "office", "productivity", "security", "selfhosted", "self-hosted", "shared"),
-        *("smart-home", "social", "storage", "system", "tools", "utilities", "utils", "web"),
+        *("dashboards", "database", "databases", "db", "download", "downloads", "edge", "exporters", "external"),
+        *("finance", "games", "gaming", "home", "home-automation", "internal", "iot", "kube-system", "logging"),
+        *("media", "metrics", "misc", "monitoring", "network", "networking", "observability", "office", "productivity"),
+        *("security", "selfhosted", "self-hosted", "shared", "smart-home", "social", "storage", "system", "tools"),
+        *("utilities", "utils", "web"),
     }
 )
 """Directory names that say what kind of apps are inside: one of those may bear the name and the others do not."""
@@ -66,15 +69,13 @@ class Places:
         self._templates = templates
         self._names: defaultdict[str, set[str]] = defaultdict(set)
         self._bases: defaultdict[str, set[str]] = defaultdict(set)
-        self._units: set[str] = set()
+        self._units: defaultdict[str, set[str]] = defaultdict(set)
         seen = list(occupants)
         for each in seen:
-            found = self._laid_out(each.base, each.namespace)
-            if found is None:
-                directory = _named(each.base)
+            found = self._by_template(each.base, each.namespace) or _below_namespace(each.base, each.namespace)
+            for directory in {named(each.base), *([found.directory] if found and found.directory else [])}:
                 self._names[directory].update(filter(None, [each.own_name]))
-                if any(unit and _related(unit, posixpath.basename(directory)) for unit in each.units):
-                    self._units.add(directory)
+                self._units[directory].update(filter(None, each.units))
         for each in seen:
             place = self.place(each.base, each.namespace, each.own_name)
             if place.directory is not None and each.own_name:
@@ -82,11 +83,13 @@ class Places:
 
     def place(self, base: str, namespace: str | None, own_name: str | None) -> Place:
         """The app that something in the directory `base` belongs to; `own_name` is None for what bears another name."""
-        if laid_out := self._laid_out(base, namespace):
-            return laid_out
-        directory = _named(base)
+        templated, below = self._by_template(base, namespace), _below_namespace(base, namespace)
+        laid_out = templated or below
+        if laid_out and laid_out.directory and not self._holds_several(laid_out.directory):
+            return laid_out if templated else self._above(laid_out, namespace or "") or laid_out
+        directory = named(base)
         candidate, names = posixpath.basename(directory), self._names.get(directory, set())
-        if self._is_app(directory, candidate, names):
+        if self._is_app(directory):
             return Place(candidate, directory)
         if directory and len(names) == 1:
             return Place(next(iter(names)), directory)
@@ -96,14 +99,33 @@ class Places:
             return Place(candidate, None)
         return Place(own_name, None)
 
-    def _is_app(self, directory: str, candidate: str, names: Set[str]) -> bool:
+    def _holds_several(self, directory: str) -> bool:
+        """Whether a directory where an app is expected has several, each with a name of its own."""
+        candidate, names, units = posixpath.basename(directory), self._names[directory], self._units[directory]
+        if candidate in CATEGORIES:
+            return bool(names) and not self._is_app(directory)
+        return len(units) > 1 and not any(_related(each, candidate) or candidate in each for each in names | units)
+
+    def _above(self, place: Place, namespace: str) -> Place | None:
+        """The app that has a namespace of its own, of which a directory is one part: `immich/server`."""
+        directory = place.directory or ""
+        parent, names = posixpath.dirname(directory), self._names[directory]
+        alone = posixpath.basename(parent) == namespace and namespace not in GENERIC | CATEGORIES
+        if not alone or not names or any(_related(name, place.app or "") for name in names):
+            return None
+        ours = all(name == namespace or name.startswith(f"{namespace}-") for name in names)
+        return Place(namespace, parent) if ours else None
+
+    def _is_app(self, directory: str) -> bool:
         """Whether what is inside says that a directory is one app, and not a place for several."""
+        candidate, names = posixpath.basename(directory), self._names.get(directory, set())
         if not directory or candidate in GENERIC:
             return False
         related = sum(_related(name, candidate) for name in names)
         if candidate in CATEGORIES:
             return candidate in names if len(names) == 1 else 0 < related == len(names)
-        return candidate in names or 0 < len(names) <= 2 * related or directory in self._units
+        of_unit = any(_related(unit, candidate) for unit in self._units.get(directory, ()))
+        return candidate in names or 0 < len(names) <= 2 * related or of_unit
 
     def component(self, base: str, place: Place, file: str) -> str:
         """The path whose commits are about this part: the app's directory, one inside, or a file in a shared one."""
@@ -112,20 +134,24 @@ class Places:
         parts = self._bases[place.directory]
         return place.directory if len(parts) <= 1 or base not in parts else base
 
-    def _laid_out(self, base: str, namespace: str | None) -> Place | None:
+    def _by_template(self, base: str, namespace: str | None) -> Place | None:
         for template in self._templates:
             found = compiled(template).fullmatch(f"{base}/file.yaml")
             groups: Mapping[str, str] = found.groupdict() if found else {}
             if found and groups.get("app") and namespace in (None, groups["namespace"]):
                 return Place(groups["app"], base[: found.end("app")])
-        parts = base.split("/")
-        for at in range(len(parts) - 2, -1, -1):
-            if parts[at] == namespace and parts[at + 1] not in GENERIC:
-                return Place(parts[at + 1], "/".join(parts[: at + 2]))
         return None
 
 
-def _named(base: str) -> str:
+def _below_namespace(base: str, namespace: str | None) -> Place | None:
+    parts = base.split("/")
+    for at in range(len(parts) - 2, -1, -1):
+        if parts[at] == namespace and parts[at + 1] not in GENERIC:
+            return Place(parts[at + 1], "/".join(parts[: at + 2]))
+    return None
+
+
+def named(base: str) -> str:
     """The directory without generic words at its end; the directory itself where it has no other."""
     directory = base
     while directory and posixpath.basename(directory) in GENERIC:

@@ -65,7 +65,8 @@ _PLACES: Final[Mapping[tuple[str, str], _Place]] = {
     ("", "Pod"): _templated(complete=True),
     ("argoproj.io", "Rollout"): _BUILT_IN,
     ("postgresql.cnpg.io", "Cluster"): _Place(
-        ("spec", "inheritedMetadata", "labels"), own=(("cnpg.io/cluster", "{}"), ("postgresql", "{}"))
+        ("spec", "inheritedMetadata", "labels"),
+        own=(("cnpg.io/cluster", "{}"), ("postgresql", "{}"), ("cnpg.io/podRole", "instance")),
     ),
     ("postgresql.cnpg.io", "Pooler"): _templated(
         "spec", "template", own=(("cnpg.io/poolerName", "{}"), ("cnpg.io/podRole", "pooler"))
@@ -91,6 +92,7 @@ _PLACES: Final[Mapping[tuple[str, str], _Place]] = {
     ("grafana.integreatly.org", "Grafana"): _Place(
         ("spec", "deployment", "spec", "template", "metadata", "labels"),
         ("spec", "deployment", "spec", "template", "spec"),
+        own=(("app", "{}"),),
     ),
 }
 

@@ -70,11 +70,21 @@ def asking_for(index: Index, namespace: str, name: str) -> tuple[Selected, ...]:
     """
     found = []
     for placed in index.policies_in(namespace):
-        exact = [rule for rule in placed.policy.rules if _asks_only_for(rule, name)]
+        exact = [
+            rule for rule in placed.policy.rules if _asks_only_for(rule, name) and not _is_taken(index, rule, placed)
+        ]
         broad = [rule for rule in placed.policy.rules if fit(rule.selector, namespace, name) is Fit.BROAD]
         if placed.deployed and (exact or broad):
             found.append(Selected(placed, (*exact, *broad), sure=False, own=bool(exact)))
     return _with_primary(found, None) if any(one.own for one in found) else ()
+
+
+def _is_taken(index: Index, rule: Rule, policy: PlacedPolicy) -> bool:
+    """Whether a rule is about a workload that is declared, and called otherwise."""
+    return any(
+        _answer(index, rule, policy, one, one.namespace or "") is Answer.YES
+        for one in index.workloads_in(policy.namespace or "")
+    )
 
 
 def asked_for(rule: Rule) -> set[str]:
@@ -117,7 +127,8 @@ def _select(index: Index, policy: PlacedPolicy, placed: PlacedWorkload, namespac
 def _is_likely(rule: Rule, placed: PlacedWorkload, namespace: str, names: Iterable[str], *, same_app: bool) -> bool:
     """Of workloads whose chart is known, one in the app's directory must not ask for something else by name."""
     if placed.workload.kind != "HelmRelease":
-        return same_app and all(value in placed.workload.name for value in asked_for(rule))
+        workload = placed.workload
+        return same_app and asked_for(rule) <= {workload.name, workload.part, workload.chart, workload.release}
     by_name = max((fit(rule.selector, namespace, name) for name in names if name), default=Fit.NONE)
     return same_app or by_name >= Fit.LIKELY
 

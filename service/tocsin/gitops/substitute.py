@@ -39,7 +39,7 @@ def everywhere(value: _T, variables: Mapping[str, str]) -> _T:
     if isinstance(value, tuple | list | frozenset):
         return type(value)([everywhere(item, variables) for item in value])
     if isinstance(value, dict):
-        changed = {key: everywhere(item, variables) for key, item in value.items()}
+        changed = {everywhere(key, variables): everywhere(item, variables) for key, item in value.items()}
     elif is_dataclass(value) and not isinstance(value, type):
         changed = replace(
             value, **{each.name: everywhere(getattr(value, each.name), variables) for each in fields(value)}

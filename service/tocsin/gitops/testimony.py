@@ -4,6 +4,7 @@ from collections.abc import Iterable
 from dataclasses import replace
 
 from tocsin.gitops.resolve import Resolution
+from tocsin.gitops.selection import Selected
 from tocsin.model import Ground
 from tocsin.policy import posture
 from tocsin.policy.document import Policy
@@ -18,16 +19,22 @@ def hear(found: Resolution) -> Testimony:
     """
     if found.app is None:
         return Testimony()
-    selecting = [
-        replace(one.placed.policy, rules=one.rules, comments=one.placed.policy.comments + one.comments)
-        for one in found.policies
-    ]
+    selecting = [_heard(one) for one in found.policies]
     said = posture.testimony(selecting)
     if not found.possible:
         return said
     possible = [one.policy for one in found.possible]
     same = _structure(said) == _structure(posture.testimony([*selecting, *possible]))
     return said if same else _without_structure(said, possible)
+
+
+def _heard(one: Selected) -> Policy:
+    """A policy reduced to the rules that select, with what is said at the label by which it was chosen.
+
+    What is said in passing on a policy for everybody is about somebody.
+    """
+    policy = replace(one.placed.policy, rules=one.rules, comments=one.placed.policy.comments + one.comments)
+    return policy if one.own else posture.without_remarks(policy)
 
 
 def _structure(said: Testimony) -> list[object]:

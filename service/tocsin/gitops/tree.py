@@ -297,7 +297,14 @@ class Walk:
         return self._exists(one.path) and self._sources.has(one)
 
     def _application(self, one: Application, source: str, context: Context) -> None:
-        installed = replace(context, unit=one.name, installed_by=one.name, default_namespace=one.namespace)
+        installed = Context(
+            context.base,
+            context.deployed,
+            outer=context.outer,
+            unit=one.name,
+            installed_by=one.name,
+            default_namespace=one.namespace,
+        )
         for chart in one.charts:
             self._apply(Applied(source, File(), self._installations.of_argo(source, chart, one.namespace), installed))
         for each in one.sources:

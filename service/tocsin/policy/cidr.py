@@ -4,6 +4,7 @@ A CIDR that cannot be read (a Flux variable, say) holds nothing for certain.
 """
 
 import ipaddress
+import re
 from collections.abc import Iterable
 from functools import lru_cache
 from typing import Final
@@ -28,6 +29,8 @@ _PUBLIC_V6: Final = ipaddress.IPv6Network("2000::/3")
 _NEARLY_ALL: Final = 0.75
 """Of all addresses. 0.0.0.0/0 without what is not public is 0.86 of it."""
 _FEW_V4: Final = 2**24
+_SINGLE: Final = re.compile(r"\}/(?:32|128)$")
+"""A variable with a prefix that leaves one address."""
 _FEW_V6: Final = 2**96
 
 
@@ -67,9 +70,10 @@ def is_internet(peers: Iterable[Peer]) -> bool:
 
 
 def is_few(peers: Iterable[Peer]) -> bool:
-    """Whether the CIDRs taken together are few enough addresses to be somebody's."""
-    v4, v6 = _sizes(peers)
-    return v4 <= _FEW_V4 and v6 <= _FEW_V6
+    """Whether the CIDRs taken together are few enough addresses to be somebody's; not where one cannot be read."""
+    known = list(peers)
+    v4, v6 = _sizes(known)
+    return v4 <= _FEW_V4 and v6 <= _FEW_V6 and all(network(peer.value) or _SINGLE.search(peer.value) for peer in known)
 
 
 def is_whole_internet(peer: Peer) -> bool:

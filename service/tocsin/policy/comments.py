@@ -7,8 +7,8 @@ commented out says nothing and is no comment here, nor are the lines that only t
 
 import re
 from bisect import bisect_left, bisect_right
-from collections.abc import Collection, Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Collection, Iterable, Iterator, Mapping
+from dataclasses import dataclass, replace
 from typing import Any, Final
 
 import yaml
@@ -37,12 +37,16 @@ _FOR_TOOLS: Final = re.compile(r"(?i)(?:yaml-language-server|renovate|checkov|ki
 
 @dataclass(frozen=True, slots=True)
 class Comment:
-    """One comment: where it begins (from 0), its text without `#`, and whether its line holds nothing else."""
+    """One comment: where it begins (from 0), its text without `#`, and whether its line holds nothing else.
+
+    `dead` marks YAML that was commented out.
+    """
 
     line: int
     column: int
     text: str
     alone: bool
+    dead: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,7 +75,8 @@ class Commented:
             self.root = yaml.compose(text, Loader=Loader)
         except BROKEN:
             return
-        self.comments = tuple(_comments(text, self.root))
+        end = _last_line(self.root) if self.root else 0
+        self.comments = tuple(_about_code_that_is_live(_comments(text, self.root), end))
         self._alone = {one.line: one for one in self.comments if one.alone}
 
     def texts(self, within: Span | None, without: Collection[int] = ()) -> tuple[str, ...]:
@@ -130,8 +135,23 @@ def _comments(text: str, root: yaml.Node | None) -> Iterator[Comment]:
                 said = line[found.end() :].lstrip("#").strip()
                 silent = agreed.word(said) is None and (is_code(said) or _FOR_TOOLS.fullmatch(said))
                 shown = "" if silent else said
-                yield Comment(number, found.start(), shown, not line[: found.start()].strip())
+                yield Comment(number, found.start(), shown, not line[: found.start()].strip(), dead=is_code(said))
                 break
+
+
+def _about_code_that_is_live(comments: Iterable[Comment], end: int) -> Iterator[Comment]:
+    """Comments without the words directly above lines that were commented out, and those after the line `end`.
+
+    The former are about these lines, the latter about the next document.
+    """
+    found: list[Comment] = []
+    dead_at = -1
+    for one in reversed(list(comments)):
+        is_above = one.alone and (one.line + 1 == dead_at or (one.line > end and one.column == 0))
+        if one.alone and (one.dead or one.line + 1 == dead_at):
+            dead_at = one.line
+        found.append(replace(one, text="") if is_above and agreed.word(one.text) is None else one)
+    yield from reversed(found)
 
 
 def _scalars(root: yaml.Node | None) -> Mapping[int, list[tuple[int, float]]]:

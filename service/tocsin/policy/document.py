@@ -89,6 +89,7 @@ class Rule:
 
     `rest` is the canonical text of everything that is not kept here (ingress, labels, description). `default_deny`
     says that whatever is not allowed is denied from then on; a pod is in default deny if one of its rules says so.
+    `comments` are those of one of several specs, outside of its entries.
     """
 
     selector: Selector | None
@@ -96,6 +97,7 @@ class Rule:
     egress_deny: tuple[Egress, ...] = ()
     rest: str = ""
     default_deny: bool = False
+    comments: tuple[str, ...] = field(default=(), compare=False)
 
 
 @dataclass(frozen=True, slots=True)

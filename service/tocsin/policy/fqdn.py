@@ -32,8 +32,11 @@ def matches_pattern(match_pattern: str, name: str) -> bool:
 
 
 def names_little(match_pattern: str) -> bool:
-    """Whether the pattern stands for names of too many owners to name any: `*`, `*.com`, `*.*.net`."""
-    return sum("*" not in label for label in _normal(match_pattern).split(".")) < 2
+    """Whether the pattern stands for names of too many owners to name any: `*`, `*.com`, `*.*.net`.
+
+    A variable holds a domain, which is more than one label.
+    """
+    return sum(2 if "${" in label else "*" not in label for label in _normal(match_pattern).split(".")) < 2
 
 
 def without_suffix(match_pattern: str) -> str | None:

@@ -143,8 +143,8 @@ def _nodes(document: Document, commented: Commented) -> list[_Where]:
 def _with_comments(policy: Policy, resource: Mapping[str, Any], commented: Commented, where: _Where) -> Policy:
     node, lines = where
     pairs = commented.pairs(node)
-    specs = [pairs["spec"][0]] if resource.get("spec") and "spec" in pairs else []
-    specs += [spec for spec, _ in commented.entries(pairs["specs"][0])] if "specs" in pairs else []
+    specs: list[_Where] = [(pairs["spec"][0], _NOWHERE[1])] if resource.get("spec") and "spec" in pairs else []
+    specs += commented.entries(pairs["specs"][0]) if "specs" in pairs else []
     taken: set[int] = set()
     rules = [
         _rule_with_comments(rule, commented, spec, taken)
@@ -158,18 +158,31 @@ def _with_comments(policy: Policy, resource: Mapping[str, Any], commented: Comme
     )
 
 
-def _rule_with_comments(rule: Rule, commented: Commented, spec: yaml.Node, taken: set[int]) -> Rule:
-    """Adds to `taken` the lines whose comments are no longer the document's."""
+def _rule_with_comments(rule: Rule, commented: Commented, where: _Where, taken: set[int]) -> Rule:
+    """Adds to `taken` the lines whose comments are no longer the document's.
+
+    Those of ingress are nobody's, nor are those inside the selector: they say which workloads, not where to.
+    """
+    spec, lines = where
     pairs = commented.pairs(spec)
     spans = [pairs[key][1] for key in ("ingress", "ingressDeny") if key in pairs]
+    spans += [_below(pairs[key][1]) for key in ("endpointSelector", "podSelector") if key in pairs]
     allowed, denied = (commented.entries(pairs[key][0] if key in pairs else None) for key in ("egress", "egressDeny"))
     spans += [span for _, span in (*allowed, *denied)]
     taken.update(line for span in spans for line in span.lines)
+    own = commented.texts(lines, without=taken)
+    taken.update(lines.lines if lines else ())
     return replace(
         rule,
+        comments=own,
         egress=_entries_with_comments(rule.egress, commented, allowed),
         egress_deny=_entries_with_comments(rule.egress_deny, commented, denied),
     )
+
+
+def _below(span: Span) -> Span:
+    """The lines after the first, which may stand under a comment about the whole spec."""
+    return Span(span.first + 1, span.last)
 
 
 def _entries_with_comments(

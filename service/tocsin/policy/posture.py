@@ -66,11 +66,33 @@ def testimony(policies: Sequence[Policy]) -> Testimony:
     )
 
 
+def without_remarks(policy: Policy) -> Policy:
+    """The policy with only those of its comments that hold an agreed word."""
+
+    def agreed_in(comments: Sequence[str]) -> tuple[str, ...]:
+        return tuple(comment for comment in comments if agreed.word(comment) is not None)
+
+    def entries(written: Sequence[Egress]) -> tuple[Egress, ...]:
+        return tuple(replace(entry, comments=agreed_in(entry.comments)) for entry in written)
+
+    rules = (
+        replace(
+            rule,
+            comments=agreed_in(rule.comments),
+            egress=entries(rule.egress),
+            egress_deny=entries(rule.egress_deny),
+        )
+        for rule in policy.rules
+    )
+    return replace(policy, rules=tuple(rules), comments=agreed_in(policy.comments))
+
+
 def _written(policy: Policy) -> Iterator[tuple[Ground, str, str]]:
     for key, said in policy.annotations:
         yield Ground.ANNOTATION, f"annotation {key} of {policy.name}", said
     entries = [entry for rule in policy.rules for entry in (*rule.egress, *rule.egress_deny)]
-    for comment in (*policy.comments, *(comment for entry in entries for comment in entry.comments)):
+    heads = (comment for rule in policy.rules for comment in rule.comments)
+    for comment in (*policy.comments, *heads, *(comment for entry in entries for comment in entry.comments)):
         if (word := agreed.word(comment)) is not None:
             yield Ground.AGREED, f"comment in {policy.name}", word
 
@@ -140,7 +162,7 @@ def _remarks(policy: Policy) -> Iterator[tuple[str, remarks.Remark]]:
     opens = any(lets_world_through(entry) for entry in entries)
     telling = any(specificity(rule.selector, clusterwide=policy.clusterwide) >= _TELLING for rule in policy.rules)
     if telling and (opens or not policy.clusterwide):
-        text = _joined(policy.comments)
+        text = _joined([*policy.comments, *(comment for rule in policy.rules for comment in rule.comments)])
         yield text, remarks.read(text, needs_egress=not entries)
 
 
