@@ -3,8 +3,8 @@
 from dataclasses import dataclass, replace
 
 from tocsin.gitops.flux import NOTHING_BUILT, PostBuild
-from tocsin.gitops.kustomize import Deletion
 from tocsin.gitops.manifests import File, name_of
+from tocsin.gitops.patches import NONE, Patches
 from tocsin.gitops.workloads import Workload
 
 
@@ -32,7 +32,7 @@ class Context:
     prefix: str = ""
     suffix: str = ""
     labels: tuple[tuple[str, str], ...] = ()
-    deleted: tuple[Deletion, ...] = ()
+    patches: Patches = NONE
     variables: tuple[tuple[str, str], ...] = ()
     for_children: PostBuild = NOTHING_BUILT
     config_maps: tuple[tuple[str, str, str], ...] = ()
@@ -50,12 +50,12 @@ class Applied:
 
 def left(content: File, context: Context) -> File:
     """What is left of a file when patches have removed what they name, as it is written or as it ends up."""
-    if not context.deleted:
+    if not context.patches.deleted:
         return content
 
     def stays(kind: str, name: str) -> bool:
         names = (name, f"{context.prefix}{name}{context.suffix}")
-        return not any(each.removes(kind, *names) for each in context.deleted)
+        return not any(each.hits(kind, *names) for each in context.patches.deleted)
 
     return replace(
         content,

@@ -7,8 +7,9 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
-from tocsin.gitops.kustomize import Deletion, deletions
+from tocsin.gitops import patches
 from tocsin.gitops.layout import directory
+from tocsin.gitops.patches import NONE, Patches
 from tocsin.yaml_documents import BROKEN, load
 
 API: Final = "kustomize.toolkit.fluxcd.io/"
@@ -44,7 +45,7 @@ class FluxKustomization:
     prefix: str = ""
     suffix: str = ""
     for_children: PostBuild = NOTHING_BUILT
-    deleted: tuple[Deletion, ...] = ()
+    patches: Patches = NONE
     source: tuple[str, str] = ("", "")
 
 
@@ -62,7 +63,7 @@ def kustomization(value: Mapping[str, Any]) -> FluxKustomization:
         prefix=str(spec.get("namePrefix") or ""),
         suffix=str(spec.get("nameSuffix") or ""),
         for_children=_for_children(spec),
-        deleted=tuple(deletions(spec)),
+        patches=patches.written(spec),
         source=(str(source.get("kind") or ""), str(source.get("name") or "")),
     )
 

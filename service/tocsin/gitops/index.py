@@ -28,7 +28,7 @@ class PlacedPolicy:
     """A policy with its file. `namespace` is empty for a clusterwide policy, None where it cannot be told.
 
     `app` and `directory` are those of the app it belongs to, None where that cannot be told or several share one.
-    `deployed` is False where no root reaches it.
+    `deployed` is False where no root reaches it. `changed` says that a patch changes it, which is not followed.
     """
 
     policy: Policy
@@ -37,6 +37,7 @@ class PlacedPolicy:
     app: str | None = None
     directory: str | None = None
     deployed: bool = True
+    changed: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,7 +136,8 @@ class _Placing:
             name = f"{applied.context.prefix}{policy.name}{applied.context.suffix}"
             whole = filled(policy if name == policy.name else replace(policy, name=name), groups)
             app = place.app if place.directory is not None else None
-            yield PlacedPolicy(whole, applied.path, namespace, app, place.directory, applied.context.deployed)
+            changed = _is_changed(applied.context, policy.kind, policy.name)
+            yield PlacedPolicy(whole, applied.path, namespace, app, place.directory, applied.context.deployed, changed)
 
     def workloads(self, applied: Applied) -> Iterator[PlacedWorkload]:
         base, context = self._base(applied), applied.context
@@ -144,6 +146,8 @@ class _Placing:
             place = self._places.place(base, namespace, _own_name(one, base, context))
             labels = _in_namespace(_labels(one, context), namespace)
             renamed = replace(one, name=f"{context.prefix}{one.name}{context.suffix}", labels=labels)
+            if _is_changed(context, "HelmRelease" if one.release else one.kind, one.release or one.name):
+                renamed = replace(renamed, complete=False, unread=True)
             component = self._places.component(base, place, applied.path)
             keys = {key for key, _ in renamed.labels}
             yield PlacedWorkload(
@@ -188,6 +192,12 @@ def _in_namespace(labels: Labels, namespace: str | None) -> Labels:
 def _labels(workload: Workload, context: Context) -> Labels:
     """The labels of its pods; kustomize does not see those of a release, which the cluster makes."""
     return workload.labels if workload.release else tuple(sorted({*workload.labels, *context.labels}))
+
+
+def _is_changed(context: Context, kind: str, name: str) -> bool:
+    """Whether a patch changes it; what it is called at that time depends on the layer."""
+    names = (name, f"{context.prefix}{name}{context.suffix}")
+    return any(each.hits(kind, *names) for each in context.patches.changed)
 
 
 def _own_name(workload: Workload, base: str, context: Context) -> str:

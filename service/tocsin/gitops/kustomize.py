@@ -10,7 +10,8 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final
 
-from tocsin.yaml_documents import documents, resources
+from tocsin.gitops import patches
+from tocsin.gitops.patches import NONE, Patches, Target
 
 FILE_NAMES: Final = ("kustomization.yaml", "kustomization.yml")
 _REMOTE: Final = re.compile(r"^(?:[a-z][a-z0-9+.-]*://|git@|github\.com/|gitlab\.com/|oci:)|[?&]ref=|//")
@@ -41,29 +42,17 @@ class HelmChart:
 
 
 @dataclass(frozen=True, slots=True)
-class Deletion:
-    """A patch that removes objects; both are regular expressions for the whole word."""
-
-    kind: str
-    name: str
-
-    def removes(self, kind: str, *names: str) -> bool:
-        """Whether an object that has had these names is removed."""
-        return bool(re.fullmatch(self.kind, kind)) and any(re.fullmatch(self.name, name) for name in names)
-
-
-@dataclass(frozen=True, slots=True)
 class Overlay:
     """One kustomization. Paths are as written, relative to its directory; `files` are those of generated ConfigMaps.
 
-    `patches` are files, `deleted` is what patches written in it remove.
+    `patch_files` are paths, with the target written beside each; `patches` are those written in it.
     """
 
     resources: tuple[str, ...] = ()
     components: tuple[str, ...] = ()
     transformers: tuple[str, ...] = ()
-    patches: tuple[str, ...] = ()
-    deleted: tuple[Deletion, ...] = ()
+    patch_files: tuple[tuple[str, Target | None], ...] = ()
+    patches: Patches = NONE
     namespace: str | None = None
     prefix: str = ""
     suffix: str = ""
@@ -79,8 +68,8 @@ def overlay(value: Mapping[str, Any], inline: tuple[NamespaceTransformer, ...] =
         resources=_texts(value, "resources") + _texts(value, "bases"),
         components=_texts(value, "components"),
         transformers=tuple(each for each in _texts(value, "transformers") if "\n" not in each),
-        patches=tuple(path for path in _patches(value) if "\n" not in path),
-        deleted=tuple(deletions(value)),
+        patch_files=tuple(patches.files(value)),
+        patches=patches.written(value),
         namespace=_text(value.get("namespace")),
         prefix=_text(value.get("namePrefix")) or "",
         suffix=_text(value.get("nameSuffix")) or "",
@@ -111,50 +100,6 @@ def resolve(directory: str, path: str) -> str | None:
     if joined == ".":
         return ""
     return None if joined.startswith(("..", "/")) else joined
-
-
-def _patches(value: Mapping[str, Any]) -> Iterator[str]:
-    for key in ("patches", "patchesStrategicMerge", "patchesJson6902"):
-        for each in value.get(key) or []:
-            path = each.get("path") if isinstance(each, dict) else each
-            if isinstance(path, str):
-                yield path
-
-
-def deletions(value: Mapping[str, Any]) -> Iterator[Deletion]:
-    """What the patches written in a kustomization, of kustomize or of Flux, remove (`$patch: delete`)."""
-    for key in ("patches", "patchesStrategicMerge"):
-        for each in value.get(key) or []:
-            patch, target = (each.get("patch"), each.get("target")) if isinstance(each, dict) else (each, None)
-            if not isinstance(patch, str) or "$patch" not in patch:
-                continue
-            read, _ = documents(patch, _deletes)
-            removed = [gone for document in read for gone in map(deletion, resources(document)) if gone]
-            if removed and target and not target.keys() & {"labelSelector", "annotationSelector"}:
-                yield Deletion(_regex(target.get("kind")), _regex(target.get("name")))
-            elif not target:
-                yield from removed
-
-
-def deletion(resource: Mapping[str, Any]) -> Deletion | None:
-    """What a strategic merge patch removes; None for one that does not."""
-    if resource.get("$patch") != "delete":
-        return None
-    name = str((resource.get("metadata") or {}).get("name"))
-    return Deletion(re.escape(str(resource.get("kind"))), re.escape(name))
-
-
-def _regex(written: Any) -> str:
-    text = str(written or ".*")
-    try:
-        re.compile(text)
-    except re.error as failure:
-        raise ValueError(f"{text} is not a regular expression") from failure
-    return text
-
-
-def _deletes(text: str) -> bool:
-    return "$patch" in text
 
 
 def _pod_labels(value: Mapping[str, Any]) -> Iterator[tuple[str, str]]:

@@ -9,12 +9,13 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final
 
-from tocsin.gitops import argo, flux, helm, kustomize, substitute, workloads
+from tocsin.gitops import argo, flux, helm, kustomize, patches, substitute, workloads
 from tocsin.gitops.application_sets import ApplicationSet, application_set
 from tocsin.gitops.argo import Application
 from tocsin.gitops.flux import FluxKustomization
 from tocsin.gitops.helm import Dependency
-from tocsin.gitops.kustomize import Deletion, NamespaceTransformer, Overlay
+from tocsin.gitops.kustomize import NamespaceTransformer, Overlay
+from tocsin.gitops.patches import NONE, Patches
 from tocsin.gitops.workloads import Workload
 from tocsin.pod_names import KINDS
 from tocsin.policy.document import CLUSTERWIDE, KUBERNETES, POLICY, Policy
@@ -52,8 +53,8 @@ class File:
     `releases` are Helm releases that need other objects or variables to be understood, as they were written; `values`
     is a file of Helm values. `charts` are OCIRepositories: name, URL and tag. `sources` are those of Flux: kind, name
     and URL; `dependencies` those of a Chart.yaml. `namespaces` are Namespace objects with
-    their labels, `variables` the data of ConfigMaps and `cidr_groups` the CIDRs of CiliumCIDRGroups by name. `deleted`
-    is what it removes where it is a patch. `label_comments` are comments beside labels, by key: a label may be what
+    their labels, `variables` the data of ConfigMaps and `cidr_groups` the CIDRs of CiliumCIDRGroups by name. `as_patch`
+    is what it does where it is a patch. `label_comments` are comments beside labels, by key: a label may be what
     opens a policy. `templated` says that variables of Flux occur.
     """
 
@@ -73,7 +74,7 @@ class File:
     variables: tuple[tuple[str, tuple[tuple[str, str], ...]], ...] = ()
     cidr_groups: tuple[tuple[str, tuple[str, ...]], ...] = ()
     values: Mapping[str, Any] | None = None
-    deleted: tuple[Deletion, ...] = ()
+    as_patch: Patches = NONE
     label_comments: tuple[tuple[str, str], ...] = ()
     mentions: frozenset[str] = frozenset()
     templated: bool = False
@@ -90,6 +91,7 @@ class _Found:
     lists: dict[str, list[Any]] = field(default_factory=dict)
     overlay: Overlay | None = None
     values: Mapping[str, Any] | None = None
+    as_patch: Patches = NONE
 
     def add(self, name: str, *values: Any) -> None:
         self.lists.setdefault(name, []).extend(values)
@@ -120,6 +122,7 @@ def read(text: str) -> File:
         **lists,
         overlay=found.overlay,
         values=found.values,
+        as_patch=found.as_patch,
         mentions=mentions,
         templated=substitute.unresolved(text),
         problems=tuple(problems),
@@ -141,8 +144,9 @@ def _wanted(text: str) -> bool:
 
 def _sort(found: _Found, resource: Mapping[str, Any], document: Document) -> None:
     kind, api = resource.get("kind"), str(resource.get("apiVersion") or "")
-    if removed := kustomize.deletion(resource):
-        return found.add("deleted", removed)
+    found.as_patch += patches.of_document(resource, document.text)
+    if resource.get("$patch") == "delete":
+        return
     if kind == "Kustomization" and api.startswith(flux.API):
         found.add("flux", flux.kustomization(resource))
     elif kind in ("Kustomization", "Component") or (kind is None and _OVERLAY.search(document.text)):
@@ -156,7 +160,6 @@ def _sort(found: _Found, resource: Mapping[str, Any], document: Document) -> Non
         handler(found, resource, document)
     elif kind in WORKLOAD_KINDS:
         _workload(found, resource, document)
-    return None
 
 
 def _workload(found: _Found, resource: Mapping[str, Any], document: Document) -> None:

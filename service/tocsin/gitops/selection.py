@@ -150,7 +150,7 @@ def _labels(placed: PlacedWorkload, selector: Selector | None) -> Iterator[tuple
     """The labels of the pods, and of those that a selector asks for the ones they surely do not have."""
     workload = placed.workload
     yield from workload.labels
-    if workload.complete:
+    if workload.complete or workload.unread:
         return
     for key, value in workload.stated:
         yield key, value

@@ -21,11 +21,17 @@ def hear(found: Resolution) -> Testimony:
         return Testimony()
     selecting = [_heard(one) for one in found.policies]
     said = posture.testimony(selecting)
+    if changed := [one.placed.policy for one in found.policies if one.placed.changed]:
+        return _without_structure(said, changed, "is changed by a patch, which is not followed")
     if not found.possible:
         return said
     possible = [one.policy for one in found.possible]
     same = _structure(said) == _structure(posture.testimony([*selecting, *possible]))
-    return said if same else _without_structure(said, possible)
+    return (
+        said
+        if same
+        else _without_structure(said, possible, "may select it as well: not all labels of its pods are known")
+    )
 
 
 def _heard(one: Selected) -> Policy:
@@ -41,10 +47,10 @@ def _structure(said: Testimony) -> list[object]:
     return [one.posture for one in said.statements if one.ground is Ground.STRUCTURE]
 
 
-def _without_structure(said: Testimony, possible: Iterable[Policy]) -> Testimony:
-    names = ", ".join(sorted(policy.name for policy in possible)[:3])
+def _without_structure(said: Testimony, policies: Iterable[Policy], why: str) -> Testimony:
+    names = ", ".join(sorted(policy.name for policy in policies)[:3])
     return replace(
         said,
         statements=tuple(one for one in said.statements if one.ground is not Ground.STRUCTURE),
-        undecided=(*said.undecided, f"{names} may select it as well: not all labels of its pods are known"),
+        undecided=(*said.undecided, f"{names} {why}"),
     )

@@ -15,8 +15,9 @@ from tocsin.gitops.argo import Application
 from tocsin.gitops.flux import NOTHING_BUILT, FluxKustomization
 from tocsin.gitops.helm import FILE_NAME
 from tocsin.gitops.installations import Installations
-from tocsin.gitops.kustomize import Deletion, Overlay
+from tocsin.gitops.kustomize import Overlay
 from tocsin.gitops.manifests import File
+from tocsin.gitops.patches import Patches
 from tocsin.gitops.sources import Sources
 from tocsin.yaml_documents import BROKEN, sentence
 
@@ -200,14 +201,17 @@ class Walk:
             prefix=context.prefix + overlay.prefix,
             suffix=overlay.suffix + context.suffix,
             labels=tuple(dict([*overlay.pod_labels, *context.labels]).items()),
-            deleted=(*context.deleted, *overlay.deleted, *self._patches_that_delete(directory, overlay)),
+            patches=sum(self._patch_files(directory, overlay), start=context.patches + overlay.patches),
             config_maps=(*own, *context.config_maps),
         )
 
-    def _patches_that_delete(self, directory: str, overlay: Overlay) -> Iterator[Deletion]:
-        for path in self._patches(directory, overlay):
-            if path in self.files:
-                yield from self.files[path].deleted
+    def _patch_files(self, directory: str, overlay: Overlay) -> Iterator[Patches]:
+        for written, target in overlay.patch_files:
+            content = self.files.get(kustomize.resolve(directory, written) or "")
+            if content and target and not content.as_patch.deleted:
+                yield Patches(changed=(target,))
+            elif content:
+                yield content.as_patch
 
     def _transformers(self, directory: str, overlay: Overlay) -> Iterator[kustomize.NamespaceTransformer]:
         for written in overlay.transformers:
@@ -288,7 +292,7 @@ class Walk:
             prefix=one.prefix,
             suffix=one.suffix,
             variables=tuple(sorted(variables.items())),
-            deleted=one.deleted,
+            patches=one.patches,
             for_children=one.for_children if one.for_children != NOTHING_BUILT else context.for_children,
         )
         self._directory(one.path, self._share(f"{one.path}/", one.path, one.components, inside))
@@ -346,7 +350,7 @@ class Walk:
 
     def _patches(self, directory: str, overlay: Overlay) -> Iterator[str]:
         """Files that only change other objects."""
-        for written in overlay.patches:
+        for written, _ in overlay.patch_files:
             path = kustomize.resolve(directory, written)
             if path is not None:
                 yield path

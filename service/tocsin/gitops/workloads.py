@@ -46,7 +46,7 @@ class Workload:
     neither kustomize nor a Flux Kustomization changes. `labels` are sorted; a key with two values has one of them,
     which one is not known. `complete` says whether its pods have no other label that a policy could ask for.
     `part` is the identifier of the controller where the `release` has several. `stated` are labels that the values of a
-    chart give to some of its pods, nobody knows which.
+    chart give to some of its pods, nobody knows which. `unread` says that what is not read may add any label.
     """
 
     kind: str
@@ -60,6 +60,7 @@ class Workload:
     host_network: bool = False
     pins_namespace: bool = False
     stated: Labels = ()
+    unread: bool = False
 
 
 def declared(
