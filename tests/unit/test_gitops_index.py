@@ -751,3 +751,50 @@ def test_variables_in_keys() -> None:
         "apps/hr.yaml": shapes.app_template("APP", "APP", "exporter").replace("x/APP", "x/y").replace("APP", "${APP}"),
     }
     assert set(workloads(index(files))) == {"Deployment radarr", "Deployment radarr-exporter"}
+
+
+def application_of(source: str) -> str:
+    return (
+        "apiVersion: argoproj.io/v1alpha1\nkind: Application\nmetadata: {name: chat}\n"
+        f"spec: {{source: {{repoURL: x, path: chat, {source}}}, destination: {{namespace: n}}}}\n"
+    )
+
+
+@pytest.mark.parametrize(
+    ("directory", "found"),
+    [
+        ("recurse: true", {"a", "b", "c"}),
+        ("recurse: false", {"a", "b"}),
+        ("recurse: true, exclude: '*.disabled.yaml'", {"a", "c"}),
+        ("recurse: true, exclude: '{b.disabled.yaml,below/*}'", {"a"}),
+        ("recurse: true, include: 'below/*'", {"c"}),
+        ("include: '{a,b}.yaml'", {"a"}),
+    ],
+)
+def test_which_files_of_a_directory_argo_cd_applies(directory: str, found: set[str]) -> None:
+    files = {
+        "argocd/chat.yaml": application_of(f"directory: {{{directory}}}"),
+        "chat/a.yaml": shapes.deployment("a"),
+        "chat/b.disabled.yaml": shapes.deployment("b"),
+        "chat/below/c.yaml": shapes.deployment("c"),
+    }
+    assert {one.workload.name for one in index(files).workloads if one.deployed} == found
+
+
+def test_what_argo_cd_lets_kustomize_do() -> None:
+    options = (
+        "{namePrefix: prod-, nameSuffix: -x, commonLabels: {stage: prod}, namespace: forced, components: [../side]}"
+    )
+    files = {
+        "argocd/chat.yaml": application_of(f"kustomize: {options}"),
+        "chat/kustomization.yaml": shapes.overlay("d.yaml"),
+        "chat/d.yaml": shapes.deployment("synapse"),
+        "side/kustomization.yaml": "apiVersion: kustomize.config.k8s.io/v1alpha1\nkind: Component\nresources: [s.yaml]\n",
+        "side/s.yaml": shapes.deployment("side"),
+    }
+    found = index(files)
+    assert {(one.namespace, one.workload.name, one.app) for one in found.workloads} == {
+        ("forced", "prod-synapse-x", "chat"),
+        ("forced", "prod-side-x", "chat"),
+    }
+    assert {dict(one.workload.labels)["stage"] for one in found.workloads} == {"prod"}

@@ -554,3 +554,24 @@ def test_what_is_said_at_one_of_several_specs_is_about_that_one() -> None:
     x, y = (hear(resolve(index(files), "n", f"{name}-{HASH}")).statements for name in "xy")
     assert [one.posture.value for one in x] == ["unbounded"]
     assert "unbounded" not in [one.posture.value for one in y]
+
+
+def test_two_clusters_with_a_policy_of_their_own_each() -> None:
+    def overlay(destination: str) -> str:
+        return shapes.cnp("api", shapes.fqdn(destination))
+
+    files = {
+        "api/base/kustomization.yaml": shapes.overlay("d.yaml"),
+        "api/base/d.yaml": shapes.deployment("api"),
+        **{
+            f"api/overlays/{at}/kustomization.yaml": shapes.overlay("../../base", "p.yaml", namespace="n")
+            for at in ("eu", "us")
+        },
+        "api/overlays/eu/p.yaml": overlay("eu.example.com"),
+        "api/overlays/us/p.yaml": overlay("us.example.com"),
+    }
+    found = resolve(index(files), "n", f"api-{HASH}")
+    assert (found.app, found.component, found.primary, len(found.policies)) == ("api", "api", None, 2)
+    one = resolve(index(files, "api/overlays/us"), "n", f"api-{HASH}")
+    assert one.primary is not None
+    assert one.primary.placed.file == "api/overlays/us/p.yaml"

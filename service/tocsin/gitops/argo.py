@@ -3,13 +3,17 @@
 Fields: argo-cd docs/operator-manual/application.yaml.
 """
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Final
 
 from tocsin.gitops import kustomize
+from tocsin.gitops.kustomize import Overlay
 from tocsin.gitops.layout import directory
 from tocsin.yaml_documents import load
+
+NO_OVERLAY: Final = Overlay()
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,7 +31,8 @@ class Chart:
 class Source:
     """A directory of the repository at `url`; where that is a chart, `release` and the values for it.
 
-    `value_files` are paths from the top of the repository, `values` those written in the Application.
+    `value_files` are paths from the top of the repository, `values` those written in the Application. `overlay` is what
+    it lets kustomize do. `include` and `exclude` are regular expressions for plain files below, empty for none.
     """
 
     url: str
@@ -35,6 +40,16 @@ class Source:
     release: str = ""
     values: Mapping[str, Any] = field(default_factory=dict, hash=False)
     value_files: tuple[str, ...] = ()
+    overlay: Overlay = NO_OVERLAY
+    recurse: bool = False
+    include: str = ""
+    exclude: str = ""
+
+    def takes(self, path: str) -> bool:
+        """Whether it applies a file of a directory that is neither a chart nor a kustomization."""
+        below = path.removeprefix(f"{self.path}/")
+        included = not self.include or re.fullmatch(self.include, below) is not None
+        return included and not (self.exclude and re.fullmatch(self.exclude, below))
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,9 +59,7 @@ class Application:
     name: str
     namespace: str | None
     sources: tuple[Source, ...] = ()
-    recurse: bool = False
     charts: tuple[Chart, ...] = ()
-    own_namespace: str | None = None
 
 
 def application(value: Mapping[str, Any]) -> Application:
@@ -58,23 +71,32 @@ def application(value: Mapping[str, Any]) -> Application:
         name=name,
         namespace=_text((spec.get("destination") or {}).get("namespace")),
         sources=tuple(_source(each, name) for each in sources if each.get("path") and not each.get("chart")),
-        recurse=any((each.get("directory") or {}).get("recurse") for each in sources),
         charts=tuple(_chart(each, name) for each in sources if each.get("chart")),
-        own_namespace=next(
-            filter(None, (_text((each.get("kustomize") or {}).get("namespace")) for each in sources)), None
-        ),
     )
 
 
 def _source(source: Mapping[str, Any], name: str) -> Source:
     helm, path = source.get("helm") or {}, directory(str(source["path"]))
+    plain = source.get("directory") or {}
     return Source(
         str(source.get("repoURL") or ""),
         path,
         release=str(helm.get("releaseName") or name),
         values=_values(helm),
         value_files=tuple(filter(None, (_value_file(str(each), path) for each in helm.get("valueFiles") or []))),
+        overlay=kustomize.overlay(source["kustomize"]) if source.get("kustomize") else NO_OVERLAY,
+        recurse=bool(plain.get("recurse")),
+        include=_pattern(str(plain.get("include") or "")),
+        exclude=_pattern(str(plain.get("exclude") or "")),
     )
+
+
+def _pattern(glob: str) -> str:
+    """A regular expression: `*` goes beyond a slash, `{a,b}` is a choice."""
+    words = {"*": ".*", "?": ".", "{": "(?:", "}": ")", ",": "|" if "{" in glob else ","}
+    if glob.count("{") != glob.count("}"):
+        raise ValueError(f"{glob} is not a pattern")
+    return "".join(words.get(char) or re.escape(char) for char in glob)
 
 
 def _value_file(written: str, path: str) -> str | None:

@@ -14,7 +14,7 @@ from tocsin.gitops import substitute, template
 from tocsin.gitops.applied import Applied, Context
 from tocsin.gitops.layout import Layout
 from tocsin.gitops.manifests import File
-from tocsin.gitops.places import Occupant, Places, named
+from tocsin.gitops.places import Occupant, Places, named, related
 from tocsin.gitops.tree import walk
 from tocsin.gitops.workloads import Workload
 from tocsin.policy.document import Policy
@@ -222,12 +222,20 @@ def _shared(applied: Sequence[Applied]) -> frozenset[str]:
 
 
 def _about_one(applied: Sequence[Applied]) -> frozenset[str | None]:
-    """Directories that take in one directory from elsewhere, and not all of a cluster's."""
-    inside: defaultdict[str | None, set[str]] = defaultdict(set)
+    """Directories that take in one directory from elsewhere, for an app that is called like them."""
+    inside: defaultdict[str, set[str]] = defaultdict(set)
+    called: defaultdict[str, set[str]] = defaultdict(set)
     for each in applied:
         if each.context.outer and not each.context.borrowed:
-            inside[each.context.outer].add(named(each.path.rpartition("/")[0]))
-    return frozenset(outer for outer, directories in inside.items() if len(directories) == 1)
+            directory = named(each.path.rpartition("/")[0])
+            inside[each.context.outer].add(directory)
+            called[each.context.outer] |= {directory.rpartition("/")[2], each.context.unit}
+            called[each.context.outer] |= {one.name for one in each.workloads}
+    return frozenset(
+        outer
+        for outer, directories in inside.items()
+        if len(directories) == 1 and any(related(each, named(outer).rpartition("/")[2]) for each in called[outer])
+    )
 
 
 def _once(placed: Iterator[_P]) -> tuple[_P, ...]:

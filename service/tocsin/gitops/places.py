@@ -95,7 +95,7 @@ class Places:
             return Place(next(iter(names)), directory)
         if not names and candidate not in (namespace, *GENERIC):
             return Place(candidate, directory)
-        if own_name is not None and _related(own_name, candidate) and candidate not in GENERIC | CATEGORIES:
+        if own_name is not None and related(own_name, candidate) and candidate not in GENERIC | CATEGORIES:
             return Place(candidate, None)
         return Place(own_name, None)
 
@@ -104,14 +104,14 @@ class Places:
         candidate, names, units = posixpath.basename(directory), self._names[directory], self._units[directory]
         if candidate in CATEGORIES:
             return bool(names) and not self._is_app(directory)
-        return len(units) > 1 and not any(_related(each, candidate) or candidate in each for each in names | units)
+        return len(units) > 1 and not any(related(each, candidate) or candidate in each for each in names | units)
 
     def _above(self, place: Place, namespace: str) -> Place | None:
         """The app that has a namespace of its own, of which a directory is one part: `immich/server`."""
         directory = place.directory or ""
         parent, names = posixpath.dirname(directory), self._names[directory]
         alone = posixpath.basename(parent) == namespace and namespace not in GENERIC | CATEGORIES
-        if not alone or not names or any(_related(name, place.app or "") for name in names):
+        if not alone or not names or any(related(name, place.app or "") for name in names):
             return None
         ours = all(name == namespace or name.startswith(f"{namespace}-") for name in names)
         return Place(namespace, parent) if ours else None
@@ -121,11 +121,11 @@ class Places:
         candidate, names = posixpath.basename(directory), self._names.get(directory, set())
         if not directory or candidate in GENERIC:
             return False
-        related = sum(_related(name, candidate) for name in names)
+        alike = sum(related(name, candidate) for name in names)
         if candidate in CATEGORIES:
-            return candidate in names if len(names) == 1 else 0 < related == len(names)
-        of_unit = any(_related(unit, candidate) for unit in self._units.get(directory, ()))
-        return candidate in names or 0 < len(names) <= 2 * related or of_unit
+            return candidate in names if len(names) == 1 else 0 < alike == len(names)
+        of_unit = any(related(unit, candidate) for unit in self._units.get(directory, ()))
+        return candidate in names or 0 < len(names) <= 2 * alike or of_unit
 
     def component(self, base: str, place: Place, file: str) -> str:
         """The path whose commits are about this part: the app's directory, one inside, or a file in a shared one."""
@@ -159,5 +159,6 @@ def named(base: str) -> str:
     return directory or base
 
 
-def _related(name: str, candidate: str) -> bool:
+def related(name: str, candidate: str) -> bool:
+    """Whether two names are the same or one is the beginning of the other."""
     return name == candidate or name.startswith(f"{candidate}-") or candidate.startswith(f"{name}-")

@@ -5,7 +5,7 @@ then the workloads that the repository declares, each matched by the names its k
 of the pod's name without what was generated. Never across namespaces; a tie between apps is no answer.
 """
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 from typing import Final
 
@@ -48,8 +48,9 @@ class Resolution:
 def resolve(index: Index, namespace: str, pod: str | None = None, workload: str | None = None) -> Resolution:
     """Names the app of a pod, or of a workload whose name is known."""
     found, evidence = _declared(index, namespace, pod, workload)
-    if found is not None:
-        return of_declared(index, found, namespace, pod, workload, evidence)
+    if found:
+        first, *others = (of_declared(index, one, namespace, pod, workload, evidence) for one in found)
+        return first if all(_same_primary(first, each) for each in others) else _without_primary(first)
     name = workload or (strip_pod_name(pod) if pod else None)
     if name is None:
         return _unresolved(namespace, pod, workload, evidence or "the name of the pod tells no workload")
@@ -78,8 +79,22 @@ def resolve(index: Index, namespace: str, pod: str | None = None, workload: str 
     return replace(nobody, policies=for_everybody(index, namespace)) if workload else nobody
 
 
-def _declared(index: Index, namespace: str, pod: str | None, workload: str | None) -> tuple[PlacedWorkload | None, str]:
-    """The declared workload and the evidence; no workload and a reason where several apps fit as well."""
+def _same_primary(one: Resolution, other: Resolution) -> bool:
+    return (one.primary and one.primary.placed.file) == (other.primary and other.primary.placed.file)
+
+
+def _without_primary(one: Resolution) -> Resolution:
+    """Each of two clusters has a policy of its own for it: which one is asked for is not known."""
+    return replace(one, policies=tuple(replace(each, primary=False, sure=False) for each in one.policies))
+
+
+def _declared(
+    index: Index, namespace: str, pod: str | None, workload: str | None
+) -> tuple[Sequence[PlacedWorkload], str]:
+    """The declared workload, in each place where it is applied, and the evidence.
+
+    None, and a reason, where several apps fit as well.
+    """
     known = index.workloads_in(namespace)
     rendered = {one.workload.name for one in known if one.workload.kind != RELEASE}
     if workload is not None:
@@ -91,22 +106,23 @@ def _declared(index: Index, namespace: str, pod: str | None, workload: str | Non
         if not candidates and stripped:
             candidates = [one for one in known if _of_release(one, stripped, index, namespace, rendered)]
     else:
-        return None, ""
+        return (), ""
     if not candidates:
-        return None, ""
+        return (), ""
     longest = max(len(one.workload.name) for one in candidates)
     best = [one for one in candidates if len(one.workload.name) == longest]
     best = [one for one in best if one.deployed] or best
     best = [one for one in best if one.workload.kind != RELEASE] or best
     if len({one.app for one in best}) > 1:
-        return None, f"{' and '.join(sorted({one.file for one in best}))} both declare it"
+        return (), f"{' and '.join(sorted({one.file for one in best}))} both declare it"
     one = best[0]
     evidence = f"{how}, declared as {one.workload.kind} {one.workload.name} in {one.file}"
     if not one.deployed:
         evidence += ", which nothing deploys"
-    if others := sorted({other.file for other in best} - {one.file}):
-        evidence += f"; also in {', '.join(others[:2])}: gitops.roots says which of several clusters is meant"
-    return one, evidence
+    others = {other.file for other in best} - {one.file} or {other.component for other in best} - {one.component}
+    if others:
+        evidence += f"; also in {', '.join(sorted(others)[:2])}: gitops.roots says which of several clusters is meant"
+    return best, evidence
 
 
 def _is_called(one: PlacedWorkload, workload: str) -> bool:

@@ -4,7 +4,7 @@ Where nothing says what is applied, every outermost kustomization is. What no ro
 """
 
 import posixpath
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Final
 
@@ -127,18 +127,20 @@ class Walk:
         }
         yield from sorted(left.keys() - taken)
 
-    def _directory(self, directory: str, context: Context, *, recurse: bool = True) -> None:
-        """A directory without a kustomization is taken in whole, as Flux does."""
+    def _directory(
+        self, directory: str, context: Context, *, recurse: bool = True, takes: Callable[[str], bool] | None = None
+    ) -> None:
+        """A directory without a kustomization is taken in whole, as Flux does, or what `takes` says."""
         if self._overlay_file(directory):
             return self._kustomization(directory, context)
         if not self._first_time("directory", directory, context):
             return None
         self._open.append(directory)
         try:
-            for path in sorted(self._directories.get(directory, ())):
+            for path in filter(takes, sorted(self._directories.get(directory, ()))):
                 self._file(path, context)
             for child in sorted(self._children.get(directory, ())) if recurse else ():
-                self._directory(child, replace(context, base=child))
+                self._directory(child, replace(context, base=child), takes=takes)
         finally:
             self._open.pop()
         return None
@@ -318,8 +320,10 @@ class Walk:
                 each.path,
                 context.deployed,
                 unit=one.name,
-                namespace=one.own_namespace,
                 default_namespace=one.namespace,
+            )
+            inside = self._share(
+                source, each.path, each.overlay.components, self._transformed(each.path, each.overlay, inside)
             )
             described, templates = f"{each.path}/{FILE_NAME}", f"{each.path}/templates"
             if described in self.files:
@@ -327,7 +331,7 @@ class Walk:
                 self._apply(Applied(described, File(), found, inside))
                 self._directory(templates, replace(inside, base=templates))  # what is plain YAML there
             else:
-                self._directory(each.path, inside, recurse=one.recurse)
+                self._directory(each.path, inside, recurse=each.recurse, takes=each.takes)
 
     def _apply(self, applied: Applied) -> None:
         if len(self.applied) < MAX_APPLIED:
