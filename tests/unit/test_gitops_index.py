@@ -798,3 +798,29 @@ def test_what_argo_cd_lets_kustomize_do() -> None:
         ("forced", "prod-side-x", "chat"),
     }
     assert {dict(one.workload.labels)["stage"] for one in found.workloads} == {"prod"}
+
+
+def test_values_from_a_config_map_that_is_written_out() -> None:
+    release = (
+        "apiVersion: helm.toolkit.fluxcd.io/v2\nkind: HelmRelease\nmetadata: {name: flux}\nspec:\n"
+        "  chart: {spec: {chart: app-template, version: 4.4.0}}\n"
+        "  valuesFrom: [{kind: ConfigMap, name: flux-values}, {kind: Secret, name: secret}]\n"
+        "  values: {controllers: {flux: {containers: {app: {}}}}}\n"
+    )
+    values = "defaultPodOptions: {labels: {egress/feeds: '${FEEDS}'}}\nglobal: {fullnameOverride: flows}\n"
+    config_map = "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: flux-values}\ndata:\n  values.yaml: |\n" + "".join(
+        f"    {line}\n" for line in values.splitlines()
+    )
+    policy = shapes.cnp("feeds", shapes.WORLD, labels={"egress/feeds": "open"})
+    files = {
+        "flux/ks.yaml": shapes.flux("flux", "apps/flux", target="n", substitute={"FEEDS": "open"}),
+        "apps/flux/hr.yaml": release,
+        "apps/flux/values.yaml": config_map,
+        "apps/flux/p.yaml": policy,
+        "other/values.yaml": config_map.replace("flows", "others"),
+    }
+    found = resolve(index(files), "n", "flows-5d7c9d8f6b-x2k4p")
+    assert [one.placed.policy.name for one in found.policies] == ["feeds"]
+    del files["apps/flux/values.yaml"], files["other/values.yaml"]
+    found = resolve(index(files), "n", "flux-5d7c9d8f6b-x2k4p")
+    assert [one.policy.name for one in found.possible] == ["feeds"]

@@ -1,17 +1,18 @@
 """What Helm releases make, with the values they take from other files of the repository. Pure."""
 
 import posixpath
-from collections.abc import Iterable, Mapping, MutableMapping
-from dataclasses import dataclass, field
-from typing import Any
+from collections.abc import Iterable, Mapping, MutableMapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any, TypeVar
 
 from tocsin.gitops import app_template, kustomize, substitute, workloads
 from tocsin.gitops.argo import Chart, Source
 from tocsin.gitops.helm import FILE_NAME, VALUES_NAME
 from tocsin.gitops.manifests import File
 from tocsin.gitops.workloads import Workload
-from tocsin.yaml_documents import BROKEN, sentence
+from tocsin.yaml_documents import BROKEN, load, sentence
 
+_Found = TypeVar("_Found", bound=tuple[Any, ...])
 Variables = Mapping[str, str]
 ConfigMaps = tuple[tuple[str, str, str], ...]
 """Name, key and file of generated ConfigMaps."""
@@ -25,9 +26,12 @@ class Installations:
     problems: MutableMapping[str, None]
     used: set[str] = field(default_factory=set)
     _sources: dict[str, list[tuple[str, str, str | None]]] = field(default_factory=dict)
+    _data: dict[str, list[tuple[str, Mapping[str, str]]]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         for path, content in self.files.items():
+            for name, pairs in content.variables:
+                self._data.setdefault(name, []).append((path, dict(pairs)))
             for name, url, tag in content.charts:
                 self._sources.setdefault(name, []).append((path, url, tag))
 
@@ -37,14 +41,28 @@ class Installations:
         """A HelmRelease with its variables filled in, and what it takes from ConfigMaps and an OCIRepository."""
         try:
             resource = substitute.everywhere(resource, variables)
-            wanted = workloads.values_from(resource)
-            made = [file for each in wanted for name, key, file in config_maps if (name, key) == each]
+            read = [self._config_map(path, each, variables, config_maps) for each in workloads.values_from(resource)]
+            values = [each for each in read if each is not None]
             reference = ((resource.get("spec") or {}).get("chartRef") or {}).get("name")
             url, version = self._source(path, str(reference)) if reference else ("", None)
-            return workloads.declared(resource, self._values(made), substitute.text(url, variables), version)
+            found = workloads.declared(resource, values, substitute.text(url, variables), version)
+            return tuple(replace(each, unread=True) for each in found) if None in read else found
         except BROKEN as failure:
             self.problems[f"{path}: {sentence(failure)}"] = None
             return ()
+
+    def _config_map(
+        self, path: str, wanted: tuple[str, str], variables: Variables, config_maps: ConfigMaps
+    ) -> Mapping[str, Any] | None:
+        """The values under a key of a ConfigMap, made of a file or written out; None where it is not here."""
+        made = self._values(file for name, key, file in config_maps if (name, key) == wanted)
+        if made:
+            return made[0]
+        written = [(file, data[wanted[1]]) for file, data in self._data.get(wanted[0], ()) if wanted[1] in data]
+        if not written:
+            return None
+        value = load(substitute.text(_nearest(path, written)[1], variables))
+        return value if isinstance(value, dict) else {}
 
     def of_argo(self, path: str, chart: Chart, namespace: str | None) -> tuple[Workload, ...]:
         """A chart that an Application installs."""
@@ -104,5 +122,10 @@ class Installations:
         found = self._sources.get(name)
         if not found:
             return "", None
-        _, url, tag = max(found, key=lambda each: len(posixpath.commonprefix([each[0], path])))
+        _, url, tag = _nearest(path, found)
         return url, tag
+
+
+def _nearest(path: str, found: Sequence[_Found]) -> _Found:
+    """Of what bears one name, that whose file, its first part, is nearest to the release."""
+    return max(found, key=lambda each: len(posixpath.commonprefix([each[0], path])))
