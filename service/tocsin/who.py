@@ -93,6 +93,7 @@ def as_json(answer: Answer) -> str:
         "kind": one.kind,
         "file": one.file,
         "deployed": one.deployed,
+        "host_network": one.host_network,
         "evidence": one.evidence,
         "policies": [
             {

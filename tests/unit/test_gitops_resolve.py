@@ -575,3 +575,19 @@ def test_two_clusters_with_a_policy_of_their_own_each() -> None:
     one = resolve(index(files, "api/overlays/us"), "n", f"api-{HASH}")
     assert one.primary is not None
     assert one.primary.placed.file == "api/overlays/us/p.yaml"
+
+
+def test_a_pod_in_the_network_of_its_node_is_not_restricted() -> None:
+    files = {
+        "k/d.yaml": shapes.deployment("plex", namespace="n").replace(
+            "spec: {containers", "spec: {hostNetwork: true, containers"
+        ),
+        "k/p.yaml": shapes.cnp("plex", shapes.fqdn("plex.tv"), namespace="n"),
+    }
+    found = resolve(index(files), "n", f"plex-{HASH}")
+    assert (found.host_network, found.primary and found.primary.placed.policy.name) == (True, "plex")
+    said = hear(found)
+    assert (said.statements, said.undecided) == (
+        (),
+        ("it runs in the network of its node, where policies for pods do not apply",),
+    )

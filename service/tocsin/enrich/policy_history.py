@@ -137,6 +137,10 @@ def _remark(way: Reach, found: Resolution) -> str:
     said = []
     if way.access is Access.BLOCKED and found.possible:
         said.append(f"policy {found.possible[0].policy.name} may select it as well")
+    if found.host_network:
+        said.append("it runs in the network of its node, where policies for pods do not apply")
+    if changed := next((one.placed.policy.name for one in found.policies if one.placed.changed), None):
+        said.append(f"{changed} is changed by a patch, which is not followed")
     if way.access is Access.POSSIBLE:
         said.append("if its address is among them")
     if way.denied_by:

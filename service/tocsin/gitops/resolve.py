@@ -23,7 +23,7 @@ class Resolution:
 
     `evidence` says how it was told, or why not. `siblings` are other workloads of the app that have a policy of their
     own, where this one has none. `possible` are policies that may select it as well: what they ask for is not known of
-    its pods.
+    its pods. `host_network`: Cilium knows such a pod as its node, to which policies for pods do not apply.
     """
 
     namespace: str
@@ -38,6 +38,7 @@ class Resolution:
     policies: tuple[Selected, ...]
     siblings: tuple[str, ...] = ()
     possible: tuple[PlacedPolicy, ...] = ()
+    host_network: bool = False
 
     @property
     def primary(self) -> Selected | None:
@@ -184,6 +185,7 @@ def of_declared(
         policies=selected,
         siblings=() if any(one.own for one in selected) else _siblings(index, found, namespace),
         possible=possible,
+        host_network=found.workload.host_network,
     )
 
 

@@ -21,17 +21,17 @@ def hear(found: Resolution) -> Testimony:
         return Testimony()
     selecting = [_heard(one) for one in found.policies]
     said = posture.testimony(selecting)
+    if found.host_network:
+        return _without_structure(said, "it runs in the network of its node, where policies for pods do not apply")
     if changed := [one.placed.policy for one in found.policies if one.placed.changed]:
-        return _without_structure(said, changed, "is changed by a patch, which is not followed")
+        return _without_structure(said, f"{_named(changed)} is changed by a patch, which is not followed")
     if not found.possible:
         return said
     possible = [one.policy for one in found.possible]
     same = _structure(said) == _structure(posture.testimony([*selecting, *possible]))
-    return (
-        said
-        if same
-        else _without_structure(said, possible, "may select it as well: not all labels of its pods are known")
-    )
+    if same:
+        return said
+    return _without_structure(said, f"{_named(possible)} may select it as well: not all labels of its pods are known")
 
 
 def _heard(one: Selected) -> Policy:
@@ -47,10 +47,13 @@ def _structure(said: Testimony) -> list[object]:
     return [one.posture for one in said.statements if one.ground is Ground.STRUCTURE]
 
 
-def _without_structure(said: Testimony, policies: Iterable[Policy], why: str) -> Testimony:
-    names = ", ".join(sorted(policy.name for policy in policies)[:3])
+def _named(policies: Iterable[Policy]) -> str:
+    return ", ".join(sorted(policy.name for policy in policies)[:3])
+
+
+def _without_structure(said: Testimony, why: str) -> Testimony:
     return replace(
         said,
         statements=tuple(one for one in said.statements if one.ground is not Ground.STRUCTURE),
-        undecided=(*said.undecided, f"{names} {why}"),
+        undecided=(*said.undecided, why),
     )

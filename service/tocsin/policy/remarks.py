@@ -14,25 +14,36 @@ from typing import Final
 
 from tocsin.model import Posture
 from tocsin.policy.phrases import (
+    A_NAME,
     ABOUT_ADDRESSES,
+    CHOSEN,
     CLAUSE,
     DENIED,
     DENIED_AT_ALL,
     HANDED,
     HARD,
     INBOUND,
+    KEPT,
+    LABEL,
     LAN,
     LOOSE,
     NAMED,
     NOBODY,
+    NOT_BACK,
     OPEN,
     OUTBOUND,
     OWN_PEERS,
+    PARTY,
+    PROTOCOL,
+    QUOTED_IN,
     REFERENCE,
     SERVICES,
     SOMEBODY,
+    SUBJECT,
     SUPPOSED,
+    TAKEN_BACK,
     UNDONE,
+    USELESS,
     VAGUE,
     WHOSE,
 )
@@ -43,6 +54,8 @@ _OF_SERVICES: Final = re.compile(r"notifications|web ?hooks|integrations")
 _NOT_ANYWHERE: Final = re.compile(r"\b(?:not|never) (?:to )?anywhere")
 MAX_READ: Final = 4000
 """Characters of a comment that are read."""
+_NOT_ALONE: Final = re.compile(r"\b(?:not|more than) (?:only|just) (?:\w+ )?$")
+_BACK: Final = tuple(map(re.compile, TAKEN_BACK))
 _COMPILED: Final = {
     "open": tuple(map(re.compile, OPEN)),
     "named": tuple(map(re.compile, NAMED)),
@@ -54,13 +67,16 @@ _COMPILED: Final = {
 
 @dataclass(frozen=True, slots=True)
 class Remark:
-    """The words of a comment that count, by what they say; `whose` are names beside words that say "open"."""
+    """The words of a comment that count, by what they say.
+
+    `doubts` stand beside words that say "open": names, and whatever takes it back.
+    """
 
     open: tuple[str, ...] = ()
     named: tuple[str, ...] = ()
     vague: tuple[str, ...] = ()
     loose: tuple[str, ...] = ()
-    whose: tuple[str, ...] = ()
+    doubts: tuple[str, ...] = ()
     lan: tuple[str, ...] = ()
 
     @property
@@ -72,7 +88,7 @@ class Remark:
         if len(kinds) > 1 or (self.lan and self.vague):
             return None
         if kinds == ["open"]:
-            return None if self.whose else Posture.UNBOUNDED
+            return None if self.doubts else Posture.UNBOUNDED
         if self.vague:
             return Posture.BETWEEN
         return {"named": Posture.BOUNDED, "lan": Posture.LAN_ONLY}[kinds[0]] if kinds else None
@@ -85,20 +101,38 @@ class Remark:
 def read(text: str, *, needs_egress: bool = False) -> Remark:
     """Reads a comment; its lines may be joined by spaces. `needs_egress`: only clauses that speak of egress count."""
     found: dict[str, list[str]] = {kind: [] for kind in _COMPILED}
-    for clause in CLAUSE.split(_plain(text)):
+    plain = _plain(text)
+    for clause in CLAUSE.split(plain):
         if _counts(clause) and (OUTBOUND.search(clause) or not needs_egress):
             for kind, patterns in _COMPILED.items():
                 found[kind] += [said for pattern in patterns for said in _said(kind, pattern, clause)]
-    whose = tuple(dict.fromkeys(_somebody(text))) if found["open"] else ()
-    return Remark(**{kind: tuple(dict.fromkeys(said)) for kind, said in found.items()}, whose=whose)
+    if PARTY.search(plain):
+        found["named"] = [said for said in found["named"] if not PROTOCOL.fullmatch(said)]
+    doubts = tuple(dict.fromkeys((*_somebody(text), *_taken_back(plain)))) if found["open"] else ()
+    return Remark(**{kind: tuple(dict.fromkeys(said)) for kind, said in found.items()}, doubts=doubts)
 
 
 def _somebody(text: str) -> Iterator[str]:
     """Whoever is named by a capital letter, known or not."""
-    for found in SOMEBODY.finditer(REFERENCE.sub(" ", text[:MAX_READ])):
+    for found in SOMEBODY.finditer(QUOTED_IN.sub(r"\1", REFERENCE.sub(" ", text[:MAX_READ]))):
         name = found[1] or found[2]
         if name.lower() not in NOBODY:
             yield name
+
+
+def _taken_back(plain: str) -> Iterator[str]:
+    """What makes "open" doubtful in any clause: a check, a list, a plan, a name, a second workload."""
+    for pattern in _BACK:
+        for found in pattern.finditer(plain):
+            if not NOT_BACK.search(plain[: found.start()]) and not USELESS.match(plain[found.end() :]):
+                yield found[0].strip()
+    for found in A_NAME.finditer(plain):
+        if not _NOT_ALONE.search(plain[: found.start()]):
+            yield found[0]
+    for pattern in (SUBJECT, LABEL):
+        subjects = dict.fromkeys(pattern.findall(plain))
+        if len(subjects) > 1:
+            yield from subjects
 
 
 def _counts(clause: str) -> bool:
@@ -109,10 +143,11 @@ def _counts(clause: str) -> bool:
 
 
 def _said(kind: str, pattern: re.Pattern[str], clause: str) -> list[str]:
+    denied = NOT_BACK if kind == "loose" else DENIED
     return [
         match[0].strip()
         for match in pattern.finditer(clause)
-        if not (kind != "lan" and DENIED.search(clause[: match.start()])) and not _excused(kind, match[0], clause)
+        if not (kind != "lan" and denied.search(clause[: match.start()])) and not _excused(kind, match[0], clause)
     ]
 
 
@@ -124,17 +159,24 @@ def _excused(kind: str, said: str, clause: str) -> bool:
             return bool(_EXCEPTED.search(clause))
         case "vague" if _OF_SERVICES.fullmatch(said.strip()):
             return bool(re.search(rf"\b(?:{SERVICES})(?: \w+)? {re.escape(said.strip())}", clause))
+        case "named":
+            return bool(_NOT_ALONE.search(before))
         case "open":
-            denied = DENIED_AT_ALL.search(before) or UNDONE.search(after) or _NOT_ANYWHERE.search(said)
+            denied = (
+                DENIED_AT_ALL.search(before)
+                or KEPT.search(before)
+                or UNDONE.search(after)
+                or _NOT_ANYWHERE.search(said)
+            )
             listed = re.search(r"enumerat|list|predict|foresee|known", said) and ABOUT_ADDRESSES.search(clause)
             peers = re.search(r"p2p|peer", said) and OWN_PEERS.search(clause)
-            return bool(denied or listed or peers or WHOSE.search(clause) or HANDED.match(after))
+            return bool(denied or listed or peers or WHOSE.search(clause) or HANDED.match(after) or CHOSEN.match(after))
     return False
 
 
 def _plain(text: str) -> str:
     lower = REFERENCE.sub(" ", text[:MAX_READ].lower().replace("\u2019", "'"))
-    return re.sub(r"[a-z]{7,}", lambda word: _spelt(word[0]), re.sub(r"[\s`*_\"]+", " ", lower))
+    return re.sub(r"[a-z]{7,}", lambda word: _spelt(word[0]), re.sub(r"[\s`*_\"]+", " ", lower.replace("*.", "")))
 
 
 @lru_cache(maxsize=4096)
