@@ -15,7 +15,9 @@ pkg/util/rand); what comes before is cut to 58 characters (k8s.io/apiserver, pkg
 * VolSync: a Job that has the mover and the direction before the name (controllers/mover); one whose name would be
   longer than 63 characters is named by a hash and is not recognised.
 * Prometheus operator (pkg/prometheus/statefulset.go and siblings), VictoriaMetrics operator (`PrefixedName`), Grafana
-  operator (NAME-deployment), Dragonfly and MariaDB operators (a StatefulSet of that name).
+  operator (NAME-deployment); operators that make a StatefulSet of that name (Dragonfly, MariaDB, Keycloak, Zalando's
+  postgresql, MongoDB with one more for arbiters), of NAME-server (RabbitMQ), of NAME-es- and the name of a set of nodes
+  (Elasticsearch on ECK), or a Deployment NAME-kb (Kibana).
 """
 
 import re
@@ -99,6 +101,12 @@ _SHAPES: Final[Mapping[str, tuple[_Shape, ...]]] = {
     "ReplicationDestination": tuple(_generated(before=f"volsync-{mover}dst-") for mover in _MOVERS),
     "Dragonfly": (_ordinal(),),
     "MariaDB": (_ordinal(),),
+    "MongoDBCommunity": (_ordinal(), _ordinal(middle="-arb")),
+    "RabbitmqCluster": (_ordinal(middle="-server"),),
+    "Keycloak": (_ordinal(),),
+    "postgresql": (_ordinal(),),
+    "Elasticsearch": (_ordinal(middle="-es-[a-z0-9]+(?:-[a-z0-9]+)*"),),
+    "Kibana": (_generated(f"kb-{RANDOM}{{6,10}}-", f"{_beginning_of('kb-')}|kb-{RANDOM}{{0,10}}"),),
     "Prometheus": (_ordinal("prometheus-", _SHARD),),
     "PrometheusAgent": (_ordinal("prom-agent-", _SHARD),),
     "Alertmanager": (_ordinal("alertmanager-"),),

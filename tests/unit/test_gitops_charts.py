@@ -104,6 +104,24 @@ RENDERED = [
     ),
     ("grafana", "grafana", {}, {("Deployment", "grafana", "")}),
     ("grafana", "grafana", {"useStatefulSet": True}, {("StatefulSet", "grafana", "")}),
+    ("grafana", "g", {"persistence": {"enabled": True, "type": "sts"}}, {("StatefulSet", "g-grafana", "")}),
+    ("grafana", "grafana", {"persistence": {"type": "sts"}}, {("Deployment", "grafana", "")}),
+    (
+        "immich",
+        "photos",
+        {"valkey": {"enabled": True}},
+        {
+            ("Deployment", "photos-server", "server"),
+            ("Deployment", "photos-machine-learning", "machine-learning"),
+            ("Deployment", "photos-valkey", "valkey"),
+        },
+    ),
+    (
+        "cilium",
+        "cilium-preflight",
+        {"agent": False, "operator": {"enabled": False}, "preflight": {"enabled": True}},
+        {("DaemonSet", "cilium-pre-flight-check", "")},
+    ),
     (
         "grafana",
         "grafana",

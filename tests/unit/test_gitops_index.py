@@ -133,7 +133,9 @@ def test_cycles_end() -> None:
 
 def test_what_is_missing_or_broken_is_said_by_name() -> None:
     files = shapes.home_ops() | {
-        "kubernetes/apps/media/recyclarr/app/kustomization.yaml": shapes.overlay("./helmrelease.yaml", "./gone.yaml"),
+        "kubernetes/apps/media/recyclarr/app/kustomization.yaml": shapes.overlay(
+            "./helmrelease.yaml", "./gone.yaml", "./networkpolicy.yam", "./data.json"
+        ),
         "kubernetes/apps/media/broken.yaml": "kind: Deployment\nmetadata: [unclosed\n",
         "kubernetes/apps/media/odd.yaml": "apiVersion: apps/v1\nkind: Deployment\nmetadata: 7\n",
     }
@@ -141,6 +143,7 @@ def test_what_is_missing_or_broken_is_said_by_name() -> None:
     assert [problem.split(": ")[0] for problem in found.problems] == [
         "kubernetes/apps/media/broken.yaml",
         "kubernetes/apps/media/odd.yaml",
+        "kubernetes/apps/media/recyclarr/app/kustomization.yaml",
         "kubernetes/apps/media/recyclarr/app/kustomization.yaml",
     ]
     assert "CronJob recyclarr" in workloads(found)
@@ -482,6 +485,25 @@ def test_an_application_is_called_what_argo_cd_calls_it() -> None:
         )
     }
     assert workloads(index(files))["Deployment graf-grafana"] == ("n", "grafana", True)
+
+
+def test_the_applications_that_argo_cd_s_own_app_holds_are_apps() -> None:
+    def application(name: str, source: str) -> str:
+        return (
+            f"---\napiVersion: argoproj.io/v1alpha1\nkind: Application\nmetadata: {{name: {name}}}\nspec:\n"
+            f"  source: {{repoURL: x, {source}}}\n  destination: {{namespace: n}}\n"
+        )
+
+    files = {
+        "apps/argocd/manifests/apps.yaml": application("argocd", "path: apps/argocd/manifests")
+        + application("cilium", "chart: cilium, targetRevision: 1.19.0")
+        + application("argocd-events", "chart: reloader, targetRevision: 1.0.0"),
+        "apps/argocd/manifests/d.yaml": shapes.deployment("argocd-server", namespace="n"),
+    }
+    found = {one.workload.name: (one.app, one.directory) for one in index(files).workloads}
+    assert found["cilium"] == ("cilium", None)
+    assert found["argocd-server"] == ("argocd", "apps/argocd")
+    assert found["argocd-events-reloader"] == ("argocd", "apps/argocd")
 
 
 def test_a_release_that_repeats_itself_is_a_problem_and_hides_no_neighbour() -> None:

@@ -96,6 +96,60 @@ def test_a_patched_policy_proves_nothing(patches: str) -> None:
     assert hear(found).undecided[-1] == "api is changed by a patch, which is not followed"
 
 
+RENAMED = """patches:
+  - target: {kind: %s, name: app}
+    patch: |
+      - op: replace
+        path: /metadata/name
+        value: mealie
+"""
+SOURCE = """apiVersion: volsync.backube/v1alpha1
+kind: ReplicationSource
+metadata: {name: app}
+spec: {restic: {repository: x}}
+"""
+
+
+def test_a_component_whose_objects_each_app_names() -> None:
+    files = {
+        "components/volsync/kustomization.yaml": "kind: Component\nresources: [source.yaml]\n",
+        "components/volsync/source.yaml": SOURCE,
+        "apps/mealie/kustomization.yaml": shapes.overlay(
+            namespace="n", components=("../../components/volsync",), more=RENAMED % "ReplicationSource"
+        ),
+    }
+    assert resolve(index(files), "n", "volsync-src-mealie-x2b4c").app == "mealie"
+    assert resolve(index(files), "n", "volsync-src-app-x2b4c").app is None
+
+
+def test_what_an_operator_calls_after_an_object_follows_its_new_name() -> None:
+    cluster = "apiVersion: postgresql.cnpg.io/v1\nkind: Cluster\nmetadata: {name: app}\nspec: {instances: 1}\n"
+    files = {
+        "base/kustomization.yaml": shapes.overlay("c.yaml"),
+        "base/c.yaml": cluster,
+        "one/kustomization.yaml": shapes.overlay("../base", namespace="n", more=RENAMED % "Cluster"),
+        "two/kustomization.yaml": shapes.overlay("../base", namespace="n", more="namePrefix: old-\n"),
+    }
+    found = {one.workload.name: dict(one.workload.labels)["cnpg.io/cluster"] for one in index(files).workloads}
+    assert found == {"mealie": "mealie", "old-app": "old-app"}
+    assert all(not one.workload.unread for one in index(files).workloads)
+
+
+def test_a_renamed_policy_is_the_same_policy() -> None:
+    policy = shapes.cnp("app", shapes.fqdn("api.example.com"), labels={"app.kubernetes.io/name": "api"})
+    files = {
+        "base/kustomization.yaml": shapes.overlay("d.yaml", "p.yaml"),
+        "base/d.yaml": shapes.deployment("api"),
+        "base/p.yaml": policy,
+        "prod/kustomization.yaml": shapes.overlay("../base", namespace="n", more=RENAMED % "CiliumNetworkPolicy"),
+    }
+    found = resolve(index(files), "n", "api-5d7c9d8f6b-x2k4p")
+    assert ([one.placed.policy.name for one in found.policies], proven(found)) == (["mealie"], ["bounded"])
+    more = "      - op: remove\n        path: /spec/egress\n"
+    files["prod/kustomization.yaml"] += more
+    assert proven(resolve(index(files), "n", "api-5d7c9d8f6b-x2k4p")) == []
+
+
 def test_a_patch_of_flux_counts() -> None:
     patch = f"  patches:\n    - target: {{kind: Deployment}}\n      {LABELS}".replace("\n      -", "\n        -")
     files = {

@@ -96,8 +96,25 @@ def test_what_is_deployed_comes_before_what_is_not() -> None:
         ),
     }
     assert told(files, f"media/sonarr-{HASH}") == Told("sonarr", "sonarr", "sonarr", ["sonarr"])
-    found = resolve(index(files), "media", f"plex-{HASH}")
-    assert (found.app, found.deployed, found.evidence.endswith(", which nothing deploys")) == ("plex", False, True)
+
+
+def test_what_nothing_deploys_is_no_answer_unless_nothing_is_deployed_at_all() -> None:
+    files = {
+        "apps/kustomization.yaml": shapes.overlay("web"),
+        "apps/web/kustomization.yaml": shapes.overlay("d.yaml", namespace="n"),
+        "apps/web/d.yaml": shapes.deployment("web"),
+        "apps/old/d.yaml": shapes.deployment("old", namespace="n"),
+        "apps/old/p.yaml": shapes.cnp("old", shapes.fqdn("api.example.com"), namespace="n"),
+        "apps/older/p.yaml": shapes.cnp("for-all", shapes.WORLD, namespace="n", selector="{}"),
+        "elsewhere/k.yaml": shapes.overlay(),
+    }
+    found = resolve(index(files, "apps"), "n", f"old-{HASH}")
+    assert (found.app, found.policies) == (None, ())
+    assert found.evidence == "unresolved: apps/old/d.yaml declares it, but nothing deploys that file"
+    found = resolve(index(files, "elsewhere"), "n", f"old-{HASH}")
+    assert (found.app, found.deployed, found.evidence.endswith(", which nothing deploys")) == ("old", False, True)
+    assert [one.placed.policy.name for one in found.policies] == ["old"]
+    assert (hear(found).statements, hear(found).undecided[-1]) == ((), "old: nothing deploys it")
 
 
 @pytest.mark.parametrize(
@@ -311,7 +328,39 @@ def test_a_chart_that_is_known_does_not_claim_more_than_it_renders() -> None:
     files = {"kubernetes/apps/cert-manager/cert-manager/app/hr.yaml": release("cert-manager", "cert-manager")}
     assert told(files, f"cert-manager/cert-manager-webhook-{HASH}").app == "cert-manager"
     assert told(files, "cert-manager/cert-manager-0").app is None
+    files = {"kubernetes/apps/sso/authentik/app/hr.yaml": release("authentik", "authentik")}
+    assert told(files, f"sso/authentik-{HASH}").app is None
+    assert told(files, f"sso/authentik-server-{HASH}").app == "authentik"
     assert told(files, f"cert-manager/cert-manager-csi-driver-{HASH}").app is None
+
+
+def test_an_operator_gives_no_labels_of_a_domain_it_does_not_own() -> None:
+    redis = "apiVersion: dragonflydb.io/v1alpha1\nkind: Dragonfly\nmetadata: {name: redis, namespace: n}\nspec: {labels: {egress.example/none: allow}}\n"
+    files = {
+        "k/redis.yaml": redis,
+        "k/a.yaml": shapes.cnp("none", labels={"egress.example/none": "allow"}, namespace="n"),
+        "k/b.yaml": shapes.cnp("world", shapes.WORLD, labels={"egress.example/world": "allow"}, namespace="n"),
+        "k/c.yaml": shapes.cnp("role", shapes.WORLD, labels={"role": "master"}, namespace="n"),
+    }
+    found = resolve(index(files), "n", "redis-0")
+    assert [one.placed.policy.name for one in found.policies] == ["none"]
+    assert [one.policy.name for one in found.possible] == ["role"]
+
+
+def test_an_opt_in_to_the_cluster_s_dns_is_nobodys_own_policy() -> None:
+    files = shapes.opt_in()
+    netpols = "kubernetes/apps/kube-system/cilium/netpols"
+    files[f"{netpols}/kustomization.yaml"] = shapes.overlay("world.yaml", "dns.yaml")
+    files[f"{netpols}/dns.yaml"] = shapes.cnp(
+        "allow-dns", shapes.DNS, kind="CiliumClusterwideNetworkPolicy", labels={"egress.home.arpa/dns": "true"}
+    )
+    labels = {"egress.home.arpa/dns": "true"}
+    files["kubernetes/apps/media/bazarr/helmrelease.yaml"] = shapes.app_template("bazarr", labels=labels)
+    files["kubernetes/apps/media/policy.yaml"] = ""
+    assert told(files, f"media/bazarr-{HASH}") == Told("bazarr", "bazarr", None, ["allow-dns"])
+    labels["egress.home.arpa/allow-world"] = "true"
+    files["kubernetes/apps/media/bazarr/helmrelease.yaml"] = shapes.app_template("bazarr", labels=labels)
+    assert told(files, f"media/bazarr-{HASH}") == Told("bazarr", "bazarr", "allow-world", ["allow-world", "allow-dns"])
 
 
 def test_an_ingress_opt_in_is_nobodys_own_policy() -> None:

@@ -129,6 +129,21 @@ def test_what_is_no_workload(text: str) -> None:
         ),
         (
             """
+            apiVersion: mongodbcommunity.mongodb.com/v1
+            kind: MongoDBCommunity
+            metadata: {name: unifi-db, namespace: unifi}
+            spec: {members: 3, statefulSet: {spec: {template: {metadata: {labels: {egress: none}}}}}}
+            """,
+            Workload(
+                "MongoDBCommunity",
+                "unifi-db",
+                "unifi",
+                (("app", "unifi-db-svc"), ("egress", "none")),
+                complete=False,
+            ),
+        ),
+        (
+            """
             apiVersion: postgresql.cnpg.io/v1
             kind: Pooler
             metadata: {name: rw}
@@ -318,7 +333,7 @@ def test_app_template_is_recognised(spec: str) -> None:
 
 def test_another_chart_with_controllers_is_left_alone() -> None:
     """Its own values may enable more of them, which changes the names."""
-    (found,) = declared(release(f"controllers: {{main: {{{APP}}}}}", "chart: {spec: {chart: immich}}"))
+    (found,) = declared(release(f"controllers: {{main: {{{APP}}}}}", "chart: {spec: {chart: odd}}"))
     assert (found.kind, found.name) == ("HelmRelease", "sonarr")
 
 
@@ -326,8 +341,8 @@ def test_the_caller_may_know_the_chart() -> None:
     resource = release(f"controllers: {{main: {{{APP}}}}}", "chartRef: {kind: OCIRepository, name: sonarr}")
     (found,) = declared(resource, chart="oci://ghcr.io/bjw-s-labs/helm/app-template", version="3.7.3")
     assert found.labels == ((COMPONENT, "main"), (INSTANCE, "sonarr"), (NAME, "sonarr"))
-    (other,) = declared(resource, chart="oci://ghcr.io/immich-app/charts/immich")
-    assert (other.kind, other.chart) == ("HelmRelease", "immich")
+    (other,) = declared(resource, chart="oci://ghcr.io/example/charts/odd")
+    assert (other.kind, other.chart) == ("HelmRelease", "odd")
 
 
 def test_values_of_config_maps_lie_under_those_of_the_release() -> None:

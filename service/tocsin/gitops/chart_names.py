@@ -18,6 +18,7 @@ from tocsin.pod_names import LONGEST_POD, is_kubernetes_name
 
 _KINDS: Final = {each.lower(): each for each in ("Deployment", "StatefulSet", "DaemonSet", "Job", "CronJob")} | {
     "pvc": "Deployment",  # grafana persistence.type
+    "sts": "StatefulSet",
     "standalone": "Deployment",  # minio mode
     "distributed": "StatefulSet",
     "agent": "DaemonSet",  # vector role

@@ -59,6 +59,10 @@ def _flux(name: str, default: bool = True) -> Row:
     return fixed("Deployment", name, f"{'' if default else '+'}instance.components~{name}", more=more)
 
 
+def _immich(part: str, *when: str) -> Row:
+    return row("Deployment", f"{{release}}-{part}", *when, labels=standard(name=part), part=part)
+
+
 def _longhorn(kind: str, name: str) -> Row:
     return fixed(kind, name, more=standard())
 
@@ -85,7 +89,8 @@ CHARTS: Final[Mapping[str, Chart]] = {
     # cilium/cilium, install/kubernetes/cilium; cilium/tetragon, install/kubernetes/tetragon
     "cilium": several(
         fixed("DaemonSet", "cilium", "agent", key="k8s-app", more=((NAME, "cilium-agent"),)),
-        _cilium("DaemonSet", "cilium-envoy", "envoy.enabled"),
+        _cilium("DaemonSet", "cilium-envoy", "envoy.enabled", "!preflight.enabled"),
+        fixed("DaemonSet", "cilium-pre-flight-check", "+preflight.enabled", key="k8s-app"),
         fixed(
             "Deployment",
             "cilium-operator",
@@ -302,6 +307,15 @@ CHARTS: Final[Mapping[str, Chart]] = {
         component("Deployment", "recommender", "recommender.enabled"),
         component("Deployment", "updater", "updater.enabled"),
         component("Deployment", "admission-controller", "admissionController.enabled"),
+    ),
+    # immich-app/immich-charts, charts/immich; each part is a release of its own of the common library
+    "immich": Chart(
+        (
+            *(_immich(part, f"{part}.enabled") for part in ("server", "machine-learning")),
+            *(_immich(part, f"+{part}.enabled") for part in ("microservices", "valkey")),
+        ),
+        overrides=False,
+        subcharts=(("postgresql", "+postgresql.enabled"), ("redis", "+redis.enabled")),
     ),
     # home-operations/tuppr, charts/tuppr; nextcloud/helm, charts/nextcloud; gitea/helm-gitea
     "tuppr": single("Deployment"),

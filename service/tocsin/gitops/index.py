@@ -15,12 +15,11 @@ from tocsin.gitops.applied import Applied, Context
 from tocsin.gitops.layout import Layout
 from tocsin.gitops.manifests import File
 from tocsin.gitops.places import Occupant, Places, named, related
+from tocsin.gitops.pod_template import Labels, relabelled
 from tocsin.gitops.tree import walk
 from tocsin.gitops.workloads import Workload
 from tocsin.policy.document import Policy
 from tocsin.policy.groups import Groups, filled
-
-Labels = tuple[tuple[str, str], ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,7 +121,7 @@ class _Placing:
 
     def _occupants(self, applied: Applied) -> Iterator[Occupant]:
         base, context = self._base(applied), applied.context
-        for one in applied.workloads:
+        for one in (_renamed(each, context) for each in applied.workloads):
             units = (context.unit, dict(_labels(one, context)).get("app.kubernetes.io/part-of", ""))
             yield Occupant(base, self._namespace(applied, one.namespace, one), _own_name(one, base, context), units)
         for policy in applied.content.policies:
@@ -133,28 +132,31 @@ class _Placing:
         for policy in applied.content.policies:
             namespace = "" if policy.clusterwide else self._namespace(applied, policy.written_namespace)
             place = self._places.place(base, namespace, None)
-            name = f"{applied.context.prefix}{policy.name}{applied.context.suffix}"
+            context = applied.context
+            name = f"{context.prefix}{context.patches.called(policy.kind, policy.name)}{context.suffix}"
             whole = filled(policy if name == policy.name else replace(policy, name=name), groups)
             app = place.app if place.directory is not None else None
-            changed = _is_changed(applied.context, policy.kind, policy.name)
-            yield PlacedPolicy(whole, applied.path, namespace, app, place.directory, applied.context.deployed, changed)
+            changed = _is_changed(context, policy.kind, policy.name)
+            yield PlacedPolicy(whole, applied.path, namespace, app, place.directory, context.deployed, changed)
 
     def workloads(self, applied: Applied) -> Iterator[PlacedWorkload]:
         base, context = self._base(applied), applied.context
-        for one in applied.workloads:
+        for written in applied.workloads:
+            one = _renamed(written, context)
             namespace = self._namespace(applied, one.namespace, one)
-            place = self._places.place(base, namespace, _own_name(one, base, context))
+            installed = bool(context.installed_by)
+            place = self._places.place(base, namespace, _own_name(one, base, context), installed=installed)
             labels = _in_namespace(_labels(one, context), namespace)
-            renamed = replace(one, name=f"{context.prefix}{one.name}{context.suffix}", labels=labels)
-            if _is_changed(context, "HelmRelease" if one.release else one.kind, one.release or one.name):
-                renamed = replace(renamed, complete=False, unread=True)
+            whole = _prefixed(replace(one, labels=labels), context)
+            if _is_changed(context, "HelmRelease" if one.release else one.kind, one.release or written.name):
+                whole = replace(whole, complete=False, unread=True)
             component = self._places.component(base, place, applied.path)
-            keys = {key for key, _ in renamed.labels}
+            keys = {key for key, _ in whole.labels}
             yield PlacedWorkload(
-                renamed,
+                whole,
                 applied.path,
                 namespace,
-                place.app or renamed.name,
+                place.app or whole.name,
                 component,
                 place.directory,
                 context.deployed,
@@ -194,9 +196,24 @@ def _labels(workload: Workload, context: Context) -> Labels:
     return workload.labels if workload.release else tuple(sorted({*workload.labels, *context.labels}))
 
 
+def _renamed(workload: Workload, context: Context) -> Workload:
+    """The workload with the name that a patch gives it."""
+    name = workload.name if workload.release else context.patches.called(workload.kind, workload.name)
+    return workload if name == workload.name else _with_name(workload, name)
+
+
+def _prefixed(workload: Workload, context: Context) -> Workload:
+    name = f"{context.prefix}{workload.name}{context.suffix}"
+    return workload if name == workload.name else _with_name(workload, name)
+
+
+def _with_name(workload: Workload, name: str) -> Workload:
+    return replace(workload, name=name, labels=relabelled(workload.kind, workload.labels, name))
+
+
 def _is_changed(context: Context, kind: str, name: str) -> bool:
     """Whether a patch changes it; what it is called at that time depends on the layer."""
-    names = (name, f"{context.prefix}{name}{context.suffix}")
+    names = (name, context.patches.called(kind, name), f"{context.prefix}{name}{context.suffix}")
     return any(each.hits(kind, *names) for each in context.patches.changed)
 
 

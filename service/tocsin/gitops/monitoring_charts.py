@@ -64,7 +64,8 @@ MONITORING: Final[Mapping[str, Chart]] = {
     "prometheus-smartctl-exporter": several(row("DaemonSet", "{full}-0")),
     # grafana/helm-charts, charts/*
     "grafana": several(
-        row("{persistence.type:pvc}", "{full}", "!useStatefulSet"),
+        row("Deployment", "{full}", "!useStatefulSet", "!persistence.enabled"),
+        row("{persistence.type:pvc}", "{full}", "!useStatefulSet", "+persistence.enabled"),
         row("StatefulSet", "{full}", "+useStatefulSet"),
         row(
             "Deployment",

@@ -1,7 +1,7 @@
-"""What the patches of kustomize and Flux do, as far as it matters here: remove an object, or change it. Pure.
+"""What the patches of kustomize and Flux do, as far as it matters here: remove an object, rename or change it. Pure.
 
-A patch that changes something is not applied. It is known whose labels or rules it may have changed, so that nothing
-is called certain that depends on them.
+A patch that changes anything but a name is not applied. It is known whose labels or rules it may have changed, so that
+nothing is called certain that depends on them.
 """
 
 import re
@@ -30,13 +30,25 @@ class Target:
 
 @dataclass(frozen=True, slots=True)
 class Patches:
-    """What is `deleted`, and what is `changed`: the labels of pods, or a policy."""
+    """What is `deleted`, what is `changed` (the labels of pods, or a policy), and what is `renamed` to what.
+
+    Those of an inner layer come last.
+    """
 
     deleted: tuple[Target, ...] = ()
     changed: tuple[Target, ...] = ()
+    renamed: tuple[tuple[Target, str], ...] = ()
 
     def __add__(self, other: "Patches") -> "Patches":
-        return Patches(self.deleted + other.deleted, self.changed + other.changed)
+        return Patches(self.deleted + other.deleted, self.changed + other.changed, self.renamed + other.renamed)
+
+    def called(self, kind: str, name: str) -> str:
+        """The name that an object ends up with; a target may be the name it was written with."""
+        found = name
+        for target, new in reversed(self.renamed):
+            if target.hits(kind, name, found):
+                found = new
+        return found
 
 
 NONE: Final = Patches()
@@ -79,6 +91,7 @@ def of_document(resource: Mapping[str, Any], text: str) -> Patches:
 def _written(patch: str, target: Mapping[str, Any] | None) -> Patches:
     read, _ = documents(patch, lambda _: True)
     found = NONE
+    names = [name for document in read for name in _names(document.value)] if target else []
     for document in read:
         for resource in resources(document):
             found += of_document(resource, document.text)
@@ -87,7 +100,16 @@ def _written(patch: str, target: Mapping[str, Any] | None) -> Patches:
     told = targeted(target)
     if found.deleted:  # what a label selects is not known here: better too much than too little
         return NONE if target.keys() & _SELECTED_BY_LABEL else Patches(deleted=(told,))
-    return Patches(changed=(told,)) if _matters(told, patch) else NONE
+    only_names = bool(names) and len(names) == len(read[0].value)
+    changed = (told,) if _matters(told, patch) and not only_names else ()
+    return Patches(changed=changed, renamed=tuple((told, name) for name in names))
+
+
+def _names(operations: Any) -> Iterator[str]:
+    """The new names that the operations of a JSON patch give (RFC 6902)."""
+    for each in operations if isinstance(operations, list) else ():
+        if isinstance(each, dict) and each.get("path") == "/metadata/name" and each.get("op") in ("replace", "add"):
+            yield str(each.get("value"))
 
 
 def _matters(target: Target, text: str) -> bool:

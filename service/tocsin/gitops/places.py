@@ -81,14 +81,19 @@ class Places:
             if place.directory is not None and each.own_name:
                 self._bases[place.directory].add(each.base)
 
-    def place(self, base: str, namespace: str | None, own_name: str | None) -> Place:
-        """The app that something in the directory `base` belongs to; `own_name` is None for what bears another name."""
+    def place(self, base: str, namespace: str | None, own_name: str | None, *, installed: bool = False) -> Place:
+        """The app that something in the directory `base` belongs to; `own_name` is None for what bears another name.
+
+        `installed`: it comes from elsewhere, by an Application of that name in the directory.
+        """
         templated, below = self._by_template(base, namespace), _below_namespace(base, namespace)
         laid_out = templated or below
         if laid_out and laid_out.directory and not self._holds_several(laid_out.directory):
             return laid_out if templated else self._above(laid_out, namespace or "") or laid_out
         directory = named(base)
         candidate, names = posixpath.basename(directory), self._names.get(directory, set())
+        if installed and candidate in self._units.get(directory, ()) and not related(own_name or "", candidate):
+            return Place(own_name, None)  # an app that installs others: Argo CD itself
         if self._is_app(directory):
             return Place(candidate, directory)
         if directory and len(names) == 1:

@@ -2,7 +2,9 @@
 
 Of the labels an operator adds the constant ones are known: CloudNativePG pkg/utils/labels_annotations.go, Actions
 Runner Controller controllers/actions.github.com/constants.go, Dragonfly operator internal/resources, Prometheus
-operator pkg/prometheus, VictoriaMetrics operator `SelectorLabels`, MariaDB operator pkg/builder/labels.
+operator pkg/prometheus, VictoriaMetrics operator `SelectorLabels`, MariaDB operator pkg/builder/labels, RabbitMQ
+cluster-operator internal/metadata, Keycloak operator Constants.java, Zalando's cluster_name_label as it is by default,
+MongoDB community operator `ServiceName`, ECK pkg/controller/elasticsearch/label.
 """
 
 from collections.abc import Iterable, Mapping
@@ -80,6 +82,26 @@ _PLACES: Final[Mapping[tuple[str, str], _Place]] = {
     ("k8s.mariadb.com", "MariaDB"): _Place(
         ("spec", "podMetadata", "labels"), own=((NAME, "mariadb"), (INSTANCE, "{}"))
     ),
+    ("mongodbcommunity.mongodb.com", "MongoDBCommunity"): _Place(
+        ("spec", "statefulSet", "spec", "template", "metadata", "labels"), own=(("app", "{}-svc"),)
+    ),
+    ("rabbitmq.com", "RabbitmqCluster"): _Place(
+        ("spec", "override", "statefulSet", "spec", "template", "metadata", "labels"),
+        own=((NAME, "{}"), (COMPONENT, "rabbitmq"), (PART_OF, "rabbitmq")),
+    ),
+    ("k8s.keycloak.org", "Keycloak"): _Place(
+        ("spec", "unsupported", "podTemplate", "metadata", "labels"), own=(("app", "keycloak"), (INSTANCE, "{}"))
+    ),
+    ("acid.zalan.do", "postgresql"): _Place(
+        ("metadata", "labels"), own=(("application", "spilo"), ("cluster-name", "{}"))
+    ),
+    ("elasticsearch.k8s.elastic.co", "Elasticsearch"): _Place(
+        ("spec", "podTemplate", "metadata", "labels"),
+        own=(("elasticsearch.k8s.elastic.co/cluster-name", "{}"), ("common.k8s.elastic.co/type", "elasticsearch")),
+    ),
+    ("kibana.k8s.elastic.co", "Kibana"): _templated(
+        "spec", "podTemplate", own=(("kibana.k8s.elastic.co/name", "{}"), ("common.k8s.elastic.co/type", "kibana"))
+    ),
     ("monitoring.coreos.com", "Prometheus"): _monitoring("prometheus", ("prometheus", "{}"), *_PROMETHEUS),
     ("monitoring.coreos.com", "PrometheusAgent"): _monitoring("prometheus-agent", *_PROMETHEUS),
     ("monitoring.coreos.com", "Alertmanager"): _monitoring("alertmanager", ("alertmanager", "{}")),
@@ -113,6 +135,20 @@ def pod_template(group: str, kind: str, resource: Mapping[str, Any]) -> PodTempl
 def named(own: Labels, name: str) -> dict[str, str]:
     """An operator's labels for the object called `name`."""
     return {key: value.format(name) for key, value in own}
+
+
+def relabelled(kind: str, labels: Labels, name: str) -> Labels:
+    """The labels of an object that kustomize gives another name: those its operator makes of it follow."""
+    return merged(dict(labels), named(_own(kind), name))
+
+
+def own_keys(kind: str) -> frozenset[str]:
+    """The labels that an operator is known to give the pods of such an object."""
+    return frozenset(key for key, _ in _own(kind))
+
+
+def _own(kind: str) -> Labels:
+    return next((place.own for (_, each), place in _PLACES.items() if each == kind), ())
 
 
 def merged(written: Mapping[str, Any], own: Mapping[str, str]) -> Labels:

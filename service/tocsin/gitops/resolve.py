@@ -2,7 +2,8 @@
 
 Best evidence first: the name of the workload where somebody knows it (a label of the alert, Kubernetes's own series),
 then the workloads that the repository declares, each matched by the names its kind gives to pods, then what is left
-of the pod's name without what was generated. Never across namespaces; a tie between apps is no answer.
+of the pod's name without what was generated. Never across namespaces; a tie between apps is no answer, nor is what
+nothing deploys in a repository of which something is deployed.
 """
 
 from collections.abc import Collection, Sequence
@@ -97,7 +98,8 @@ def _declared(
     None, and a reason, where several apps fit as well.
     """
     known = index.workloads_in(namespace)
-    rendered = {one.workload.name for one in known if one.workload.kind != RELEASE}
+    made = [one.workload for one in known if one.workload.kind != RELEASE]
+    rendered = {name for each in made for name in (each.name, each.release)}
     if workload is not None:
         candidates, how = [one for one in known if _is_called(one, workload)], "name of the workload"
         candidates = candidates or [one for one in known if _of_release(one, workload, index, namespace, rendered)]
@@ -119,6 +121,8 @@ def _declared(
     one = best[0]
     evidence = f"{how}, declared as {one.workload.kind} {one.workload.name} in {one.file}"
     if not one.deployed:
+        if any(other.deployed for other in index.workloads):
+            return (), f"{one.file} declares it, but nothing deploys that file"
         evidence += ", which nothing deploys"
     others = {other.file for other in best} - {one.file} or {other.component for other in best} - {one.component}
     if others:
@@ -135,7 +139,7 @@ def _is_called(one: PlacedWorkload, workload: str) -> bool:
 
 
 def _names(one: PlacedWorkload, pod: str, rendered: Collection[str]) -> bool:
-    """A release claims a pod that is called like it, but where its chart is known to make a workload of that name."""
+    """A release claims a pod that is called like it, but where the workloads are known that its chart makes."""
     workload = one.workload
     if workload.kind == RELEASE:
         return workload.name not in rendered and strip_pod_name(pod) == workload.name

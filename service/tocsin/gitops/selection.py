@@ -10,12 +10,15 @@ from dataclasses import dataclass, replace
 from typing import Final
 
 from tocsin.gitops import app_template
-from tocsin.gitops.index import Index, Labels, PlacedPolicy, PlacedWorkload
+from tocsin.gitops.index import Index, PlacedPolicy, PlacedWorkload
+from tocsin.gitops.pod_template import Labels, own_keys
+from tocsin.policy import outside
 from tocsin.policy.document import Requirement, Rule, Selector
 from tocsin.policy.selector import Answer, Fit, fit, selects, specificity
 
-_CONVENTIONAL: Final = re.compile(r"(?:app\.kubernetes\.io|helm\.sh)/.*|[^./]+")
-"""Keys that charts give their pods by themselves; any other is there because somebody wrote it into the values."""
+_BY_CHARTS: Final = re.compile(r"(?:app\.kubernetes\.io|helm\.sh)/.*|[^./]+")
+_BY_OPERATORS: Final = re.compile(r"app\.kubernetes\.io/.*|app|application|cluster|component|instance|name|role")
+"""Keys that those give pods by themselves, an operator beside those of its own domain; any other somebody wrote."""
 _WORKLOAD: Final = 2
 """Specificity from which a selector tells workloads apart."""
 
@@ -42,7 +45,8 @@ def policies_of(
     """The policies that select a declared workload, the one meant for it first; and those that may."""
     found, possible = [], []
     for policy in index.policies_in(namespace):
-        if policy.deployed or not placed.deployed:
+        same_app = policy.directory is not None and policy.directory == placed.directory
+        if policy.deployed or (same_app and not placed.deployed):
             selected, maybe = _select(index, policy, placed, namespace)
             found += [selected] if selected else []
             possible += [policy] if maybe else []
@@ -156,18 +160,21 @@ def _labels(placed: PlacedWorkload, selector: Selector | None) -> Iterator[tuple
         yield key, value
         yield key, None
     known = {key for key, _ in (*workload.labels, *workload.stated)}
-    domains = {key.partition("/")[0] for key in known if "/" in key}
+    domains = {key.partition("/")[0] for key in own_keys(workload.kind) if "/" in key}
+    usual = _BY_CHARTS if workload.release else _BY_OPERATORS
     for key in {item.key for item in (selector.requirements if selector else ())} - known:
-        conventional = _CONVENTIONAL.fullmatch(key) if workload.release else key.partition("/")[0] in domains
+        conventional = usual.fullmatch(key) or key.partition("/")[0] in domains
         if not conventional and ":" not in key and not key.startswith("io."):
             yield key, None
 
 
 def _is_about_workloads(rule: Rule, policy: PlacedPolicy) -> bool:
-    """Whether a rule tells workloads apart; one for a whole cluster must speak of egress to be anybody's own."""
+    """Whether a rule tells workloads apart; one for a whole cluster must say what they may reach beyond it."""
     if not any(True for _ in _asked(rule)):
         return False
-    return not policy.policy.clusterwide or bool(rule.egress or rule.egress_deny or rule.default_deny)
+    if not policy.policy.clusterwide or rule.egress_deny:
+        return True
+    return any(map(outside.leads_there, rule.egress)) if rule.egress else rule.default_deny
 
 
 def _alone(index: Index, placed: PlacedWorkload, namespace: str) -> bool:

@@ -1,8 +1,9 @@
 """Flux's `postBuild` variables, put into values that were read from a file. Pure.
 
 Of the notations of bash that Flux understands (github.com/fluxcd/pkg/envsubst), these occur in practice: `${NAME}`, a
-default with `:=`, `:-`, `=` or `-`, and `$${NAME}` for the text itself. A variable nobody sets stays as it is
-written, so that a name that depends on it is never taken for another.
+default after one of `:= :- :+ :? = - + ?`, which all mean the same there and serve for empty text too, and `$${NAME}`
+for the text itself. A default may hold variables. A variable nobody sets stays as it is written, so that a name that
+depends on it is never taken for another.
 """
 
 import re
@@ -10,7 +11,12 @@ from collections.abc import Mapping
 from dataclasses import fields, is_dataclass, replace
 from typing import Any, Final, TypeVar
 
-_VARIABLE: Final = re.compile(r"(?P<literal>\$)?\$\{(?P<name>[A-Za-z_][A-Za-z0-9_]*)(?::?[=-](?P<default>[^{}]*))?\}")
+_INNER: Final = r"[^{}]*(?:\$\{[^{}]*\}[^{}]*)*"
+_VARIABLE: Final = re.compile(
+    rf"(?P<literal>\$)?\$\{{(?P<name>[A-Za-z_][A-Za-z0-9_]*)"
+    rf"(?::?[=+?-](?P<default>[^{{}}]*(?:\$\{{{_INNER}\}}[^{{}}]*)*))?\}}"
+)
+"""A default holds variables with defaults, two deep."""
 _T = TypeVar("_T")
 
 
@@ -25,7 +31,10 @@ def text(value: str, variables: Mapping[str, str]) -> str:
     def one(found: re.Match[str]) -> str:
         if found["literal"]:
             return found[0][1:]
-        return variables.get(found["name"], found["default"] if found["default"] is not None else found[0])
+        told, default = variables.get(found["name"]), found["default"]
+        if told or default is None:
+            return found[0] if told is None else told
+        return text(default, variables)
 
     return _VARIABLE.sub(one, value) if "${" in value else value
 

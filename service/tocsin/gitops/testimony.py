@@ -23,6 +23,8 @@ def hear(found: Resolution) -> Testimony:
     said = posture.testimony(selecting)
     if found.host_network:
         return _without_structure(said, "it runs in the network of its node, where policies for pods do not apply")
+    if waiting := [one.placed.policy for one in found.policies if not one.placed.deployed]:
+        return _without_structure(said, f"{_named(waiting)}: nothing deploys it")
     if changed := [one.placed.policy for one in found.policies if one.placed.changed]:
         return _without_structure(said, f"{_named(changed)} is changed by a patch, which is not followed")
     if not found.possible:

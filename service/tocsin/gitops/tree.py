@@ -243,7 +243,7 @@ class Walk:
                 self._kustomization(path, inside)
             else:
                 self.problems[f"{source}: {written} has no kustomization"] = None
-        elif path.endswith((".yaml", ".yml")):
+        elif not path.endswith(".json"):
             self.problems[f"{source}: {written} does not exist"] = None
 
     def _entered(self, directory: str, context: Context, *, shared: bool) -> Context:

@@ -23,6 +23,12 @@ def is_world(peer: Peer) -> bool:
     return False
 
 
+def leads_there(entry: Egress) -> bool:
+    """Whether any of its peers may be outside of the cluster."""
+    inside = (PeerKind.ENDPOINTS, PeerKind.ENTITY)
+    return any(peer.kind not in inside or peer.value in WORLD for peer in entry.peers)
+
+
 def is_all_of_it(peer: Peer) -> bool:
     """Whether nothing outside is left out: what a denial must be, to be one for every name."""
     return cidr.is_whole_internet(peer) if peer.kind is PeerKind.CIDR else is_world(peer)
