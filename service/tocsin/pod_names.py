@@ -17,7 +17,7 @@ pkg/util/rand); what comes before is cut to 58 characters (k8s.io/apiserver, pkg
 * Prometheus operator (pkg/prometheus/statefulset.go and siblings), VictoriaMetrics operator (`PrefixedName`), Grafana
   operator (NAME-deployment); operators that make a StatefulSet of that name (Dragonfly, MariaDB, Keycloak, Zalando's
   postgresql, MongoDB with one more for arbiters), of NAME-server (RabbitMQ), of NAME-es- and the name of a set of nodes
-  (Elasticsearch on ECK), or a Deployment NAME-kb (Kibana).
+  (Elasticsearch on ECK), or a Deployment NAME-kb (Kibana); EMQX has NAME-core and NAME-replicant, each with a hash.
 """
 
 import re
@@ -106,6 +106,10 @@ _SHAPES: Final[Mapping[str, tuple[_Shape, ...]]] = {
     "Keycloak": (_ordinal(),),
     "postgresql": (_ordinal(),),
     "Elasticsearch": (_ordinal(middle="-es-[a-z0-9]+(?:-[a-z0-9]+)*"),),
+    "EMQX": (
+        _ordinal(middle=f"-core(?:-{RANDOM}{{6,10}})?"),
+        _generated(f"replicant-{RANDOM}{{6,10}}-", f"{_beginning_of('replicant-')}|replicant-{RANDOM}{{0,10}}"),
+    ),
     "Kibana": (_generated(f"kb-{RANDOM}{{6,10}}-", f"{_beginning_of('kb-')}|kb-{RANDOM}{{0,10}}"),),
     "Prometheus": (_ordinal("prometheus-", _SHARD),),
     "PrometheusAgent": (_ordinal("prom-agent-", _SHARD),),

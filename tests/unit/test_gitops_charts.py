@@ -131,8 +131,26 @@ RENDERED = [
     (
         "loki",
         "loki",
-        {"deploymentMode": "SingleBinary", "lokiCanary": {"enabled": False}, "gateway": {"enabled": False}},
+        {
+            "deploymentMode": "SingleBinary",
+            "lokiCanary": {"enabled": False},
+            "gateway": {"enabled": False},
+            "chunksCache": {"enabled": False},
+            "resultsCache": {"enabled": False},
+        },
         {("StatefulSet", "loki", "")},
+    ),
+    (
+        "loki",
+        "loki",
+        {"deploymentMode": "SimpleScalable", "lokiCanary": {"enabled": False}, "resultsCache": {"enabled": False}},
+        {
+            ("StatefulSet", "loki-write", "write"),
+            ("Deployment", "loki-read", "read"),
+            ("StatefulSet", "loki-backend", "backend"),
+            ("Deployment", "loki-gateway", "gateway"),
+            ("StatefulSet", "loki-chunks-cache", "chunks-cache"),
+        },
     ),
     (
         "victoria-metrics-k8s-stack",

@@ -331,6 +331,9 @@ def test_a_chart_that_is_known_does_not_claim_more_than_it_renders() -> None:
     files = {"kubernetes/apps/sso/authentik/app/hr.yaml": release("authentik", "authentik")}
     assert told(files, f"sso/authentik-{HASH}").app is None
     assert told(files, f"sso/authentik-server-{HASH}").app == "authentik"
+    files = {"kubernetes/apps/mq/emqx/app/hr.yaml": release("emqx", "emqx-operator", "{nameOverride: operator}")}
+    assert told(files, f"mq/emqx-operator-{HASH}").app is None
+    assert told(files, f"mq/emqx-operator-controller-manager-{HASH}").app == "emqx"
     assert told(files, f"cert-manager/cert-manager-csi-driver-{HASH}").app is None
 
 

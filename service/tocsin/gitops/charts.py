@@ -3,7 +3,7 @@
 A pod is never given to a release because their names begin alike: of a chart that is not here nothing is known, and a
 workload is only here if its name follows from the release and the values. Above each chart stands where its templates
 are. The labels are mostly those of its selector, which rarely change; names that did (tetragon, kyverno before 3.0) are
-the newer ones. A chart may render more than is here: redis with a sentinel, loki in its scalable modes.
+the newer ones. A chart may render more than is here: redis with a sentinel, loki where its mode is not set.
 
 A chart's name is not its vendor's: `redis` and `postgresql` are Bitnami's. `minio` of both vendors has one workload,
 of which the kind is only known where `mode` is set.

@@ -7,6 +7,7 @@ from tocsin.gitops.chart_names import Chart, Row, component, row, several, singl
 from tocsin.gitops.pod_template import INSTANCE, NAME, VICTORIA
 
 _CLEAN: Final = "cleanPrometheusOperatorObjectNames"
+_SCALABLE: Final = "deploymentMode=SimpleScalable"
 
 
 def _prometheus(name: str, *when: str) -> Row:
@@ -27,6 +28,12 @@ def _victoria(kind: str, app: str, *when: str, value: str = "") -> Row:
     value = value or app
     labels = ((NAME, app), (INSTANCE, "{full}"), *VICTORIA)
     return row(kind, f"{app}-{{full}}", f"{value}.enabled", f"!{value}.name", *when, labels=labels, part=app)
+
+
+def _loki_cache(name: str, value: str) -> Row:
+    """On by default since the chart has a mode."""
+    when = ("+deploymentMode", f"{value}.enabled")
+    return row("StatefulSet", f"{{full}}-{name}", *when, labels=standard(f"memcached-{name}"))
 
 
 MONITORING: Final[Mapping[str, Chart]] = {
@@ -78,7 +85,12 @@ MONITORING: Final[Mapping[str, Chart]] = {
     # grafana/loki, production/helm/loki; grafana/alloy, operations/helm/charts/alloy
     "loki": several(
         row("StatefulSet", "{full}", "deploymentMode=SingleBinary", labels=standard("single-binary")),
+        component("StatefulSet", "write", _SCALABLE),
+        component("Deployment", "read", _SCALABLE, "!read.legacyReadTarget"),
+        component("StatefulSet", "read", _SCALABLE, "+read.legacyReadTarget"),
+        component("StatefulSet", "backend", _SCALABLE),
         component("Deployment", "gateway", "gateway.enabled"),
+        *(_loki_cache(*each) for each in (("chunks-cache", "chunksCache"), ("results-cache", "resultsCache"))),
         row("DaemonSet", "{name}-canary", "lokiCanary.enabled", labels=standard("canary"), part="canary"),
     ),
     "alloy": single("{controller.type:daemonset}"),

@@ -32,7 +32,10 @@ class PodTemplate:
 
 @dataclass(frozen=True, slots=True)
 class _Place:
-    """Where an object has the labels and the specification of its pods, and the labels with which {} is its name."""
+    """Where an object has the labels and the specification of its pods, and the labels in which {} is its name.
+
+    `labels` is empty where it has them in several places.
+    """
 
     labels: tuple[str, ...]
     spec: tuple[str, ...] = ()
@@ -99,6 +102,7 @@ _PLACES: Final[Mapping[tuple[str, str], _Place]] = {
         ("spec", "podTemplate", "metadata", "labels"),
         own=(("elasticsearch.k8s.elastic.co/cluster-name", "{}"), ("common.k8s.elastic.co/type", "elasticsearch")),
     ),
+    ("apps.emqx.io", "EMQX"): _Place((), own=(("apps.emqx.io/instance", "{}"),)),
     ("kibana.k8s.elastic.co", "Kibana"): _templated(
         "spec", "podTemplate", own=(("kibana.k8s.elastic.co/name", "{}"), ("common.k8s.elastic.co/type", "kibana"))
     ),
@@ -126,7 +130,7 @@ def pod_template(group: str, kind: str, resource: Mapping[str, Any]) -> PodTempl
     if place is None or not name:
         return None
     return PodTemplate(
-        labels=merged(at(resource, place.labels), named(place.own, str(name))),
+        labels=merged(at(resource, place.labels) if place.labels else {}, named(place.own, str(name))),
         complete=place.complete,
         host_network=bool(place.spec) and at(resource, place.spec).get("hostNetwork") is True,
     )

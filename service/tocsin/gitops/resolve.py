@@ -99,15 +99,15 @@ def _declared(
     """
     known = index.workloads_in(namespace)
     made = [one.workload for one in known if one.workload.kind != RELEASE]
-    rendered = {name for each in made for name in (each.name, each.release)}
+    rendered, releases = {each.name for each in made}, {each.release for each in made} - {""}
     if workload is not None:
         candidates, how = [one for one in known if _is_called(one, workload)], "name of the workload"
-        candidates = candidates or [one for one in known if _of_release(one, workload, index, namespace, rendered)]
+        candidates = candidates or [one for one in known if _of_release(one, workload, index, namespace)]
     elif pod is not None:
-        candidates, how = [one for one in known if _names(one, pod, rendered)], "name of the pod"
+        candidates, how = [one for one in known if _names(one, pod, rendered, releases)], "name of the pod"
         stripped = strip_pod_name(pod)
         if not candidates and stripped:
-            candidates = [one for one in known if _of_release(one, stripped, index, namespace, rendered)]
+            candidates = [one for one in known if _of_release(one, stripped, index, namespace)]
     else:
         return (), ""
     if not candidates:
@@ -138,24 +138,23 @@ def _is_called(one: PlacedWorkload, workload: str) -> bool:
     return any(matches(declared.kind, declared.name, f"{workload}{end}") for end in ("-0", "-bcdfg", "-bcdfgh-bcdfg"))
 
 
-def _names(one: PlacedWorkload, pod: str, rendered: Collection[str]) -> bool:
+def _names(one: PlacedWorkload, pod: str, rendered: Collection[str], releases: Collection[str]) -> bool:
     """A release claims a pod that is called like it, but where the workloads are known that its chart makes."""
     workload = one.workload
     if workload.kind == RELEASE:
-        return workload.name not in rendered and strip_pod_name(pod) == workload.name
+        known = workload.name in rendered or workload.release in releases
+        return not known and strip_pod_name(pod) == workload.name
     return matches(workload.kind, workload.name, pod)
 
 
-def _of_release(one: PlacedWorkload, name: str, index: Index, namespace: str, rendered: Collection[str]) -> bool:
-    """Whether a workload belongs to a release of a chart that is not known.
+def _of_release(one: PlacedWorkload, name: str, index: Index, namespace: str) -> bool:
+    """Whether a workload belongs to a release of a chart that is not known, without bearing its name.
 
-    It is called like the release, with the chart's name as `helm create` has it, or something must speak of its part.
+    It is called like the release and the chart, as `helm create` has it, or something must speak of its part.
     """
     workload = one.workload
     if workload.kind != RELEASE:
         return False
-    if name == workload.name:
-        return name not in rendered
     part = name.removeprefix(f"{workload.name}-")
     if part == name or workload.chart in CHARTS:
         return False
