@@ -4,7 +4,8 @@ A generated name ends in five characters of an alphabet without vowels and look-
 pkg/util/rand); what comes before is cut to 58 characters (k8s.io/apiserver, pkg/storage/names). It is, by kind:
 
 * Deployment: ReplicaSet NAME-HASH (pkg/controller/deployment/sync.go). The hash is an encoded 32-bit number, one in
-  40,000 has fewer than six characters; what is shorter is a word (`shop-bff-x2b4c`). An Argo Rollout does the same.
+  40,000 has fewer than six characters; what is shorter is a word (`shop-bff-x2b4c`). An Argo Rollout does the same;
+  OpenShift's DeploymentConfig has the number of the rollout there.
 * StatefulSet: an ordinal, never cut (pkg/controller/statefulset). Job, CronJob: a completion index, for which the name
   makes room (job/indexed_job_utils.go); the minute of the run (cronjob/utils.go), before 1.21 its second. k9s and the
   Kubernetes dashboard start a CronJob by hand as NAME-manual-XYZ, with NAME cut to 42 and 41 characters.
@@ -76,6 +77,7 @@ _SHAPES: Final[Mapping[str, tuple[_Shape, ...]]] = {
     "Deployment": (_deployment(),),
     "Rollout": (_deployment(),),
     "ReplicaSet": (_generated(),),
+    "DeploymentConfig": (_generated("[1-9][0-9]{0,3}-", "[0-9]{0,4}"),),
     "DaemonSet": (_generated(),),
     "StatefulSet": (_ordinal(),),
     "Job": (_generated(),),

@@ -117,6 +117,19 @@ RENDERED = [
         },
     ),
     (
+        "metallb",
+        "metallb",
+        {},
+        {("Deployment", "metallb-controller", "controller"), ("DaemonSet", "metallb-speaker", "speaker")},
+    ),
+    ("rook-ceph-cluster", "c", {"toolbox": {"enabled": True}}, {("Deployment", "rook-ceph-tools", "")}),
+    (
+        "nextcloud",
+        "nextcloud",
+        {"redis": {"enabled": True, "architecture": "standalone"}},
+        {("Deployment", "nextcloud", ""), ("StatefulSet", "nextcloud-redis-master", "redis")},
+    ),
+    (
         "cilium",
         "cilium-preflight",
         {"agent": False, "operator": {"enabled": False}, "preflight": {"enabled": True}},

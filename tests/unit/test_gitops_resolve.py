@@ -337,6 +337,19 @@ def test_a_chart_that_is_known_does_not_claim_more_than_it_renders() -> None:
     assert told(files, f"cert-manager/cert-manager-csi-driver-{HASH}").app is None
 
 
+def test_a_prefix_changes_the_name_of_a_release_and_what_is_called_after_it() -> None:
+    files = {
+        "base/kustomization.yaml": shapes.overlay("hr.yaml", "p.yaml"),
+        "base/hr.yaml": shapes.app_template("adguard", "main", "exporter", labels={"egress": "adguard"}),
+        "base/p.yaml": shapes.cnp("adguard", shapes.WORLD) + shapes.cnp("e", labels={"egress": "adguard"}),
+        "lan/kustomization.yaml": shapes.overlay("../base", namespace="n", more="namePrefix: lan-\nnameSuffix: -x\n"),
+    }
+    assert told(files, f"n/lan-adguard-x-exporter-{HASH}").policies == ["lan-e-x"]
+    assert told(files, f"n/lan-adguard-exporter-x-{HASH}").app is None
+    files["base/p.yaml"] = shapes.cnp("adguard", shapes.WORLD, labels={"app.kubernetes.io/name": "lan-adguard-x"})
+    assert told(files, f"n/lan-adguard-x-main-{HASH}").primary == "lan-adguard-x"
+
+
 def test_an_operator_gives_no_labels_of_a_domain_it_does_not_own() -> None:
     redis = "apiVersion: dragonflydb.io/v1alpha1\nkind: Dragonfly\nmetadata: {name: redis, namespace: n}\nspec: {labels: {egress.example/none: allow}}\n"
     files = {

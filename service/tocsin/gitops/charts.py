@@ -198,8 +198,14 @@ CHARTS: Final[Mapping[str, Chart]] = {
         row("StatefulSet", "{full}", "!statefulSet.name", labels=standard("nats")),
         row("Deployment", "{full}-box", "natsBox.enabled", "!natsBox.deployment.name", labels=standard("nats-box")),
     ),
-    # rook/rook, deploy/charts/rook-ceph
+    # metallb/metallb, charts/metallb
+    "metallb": several(
+        component("Deployment", "controller", "controller.enabled"),
+        component("DaemonSet", "speaker", "speaker.enabled"),
+    ),
+    # rook/rook, deploy/charts/*; what the operator makes of a CephCluster is not here
     "rook-ceph": several(fixed("Deployment", "rook-ceph-operator")),
+    "rook-ceph-cluster": several(fixed("Deployment", "rook-ceph-tools", "+toolbox.enabled")),
     # openebs/dynamic-localpv-provisioner, deploy/helm/charts
     "openebs": Chart((), subcharts=(("localpv-provisioner", "localpv-provisioner.enabled"),)),
     "localpv-provisioner": single(
@@ -319,6 +325,9 @@ CHARTS: Final[Mapping[str, Chart]] = {
     ),
     # home-operations/tuppr, charts/tuppr; nextcloud/helm, charts/nextcloud; gitea/helm-gitea
     "tuppr": single("Deployment"),
-    "nextcloud": single("Deployment", labels=standard("app")),
+    "nextcloud": Chart(
+        (row("Deployment", "{full}", labels=standard("app")),),
+        subcharts=(("postgresql", "+postgresql.enabled"), ("redis", "+redis.enabled")),
+    ),
     "gitea": single("Deployment"),
 }

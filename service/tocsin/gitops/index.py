@@ -10,12 +10,12 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import TypeVar
 
-from tocsin.gitops import substitute, template
+from tocsin.gitops import app_template, substitute, template
 from tocsin.gitops.applied import Applied, Context
 from tocsin.gitops.layout import Layout
 from tocsin.gitops.manifests import File
 from tocsin.gitops.places import Occupant, Places, named, related
-from tocsin.gitops.pod_template import Labels, relabelled
+from tocsin.gitops.pod_template import INSTANCE, NAME, Labels, relabelled
 from tocsin.gitops.tree import walk
 from tocsin.gitops.workloads import Workload
 from tocsin.policy.document import Policy
@@ -203,8 +203,17 @@ def _renamed(workload: Workload, context: Context) -> Workload:
 
 
 def _prefixed(workload: Workload, context: Context) -> Workload:
-    name = f"{context.prefix}{workload.name}{context.suffix}"
-    return workload if name == workload.name else _with_name(workload, name)
+    """The workload with the prefix and suffix of kustomize, which a chart gets as the name of its release."""
+    if not context.prefix and not context.suffix:
+        return workload
+    if not workload.release:
+        return _with_name(workload, f"{context.prefix}{workload.name}{context.suffix}")
+    release = f"{context.prefix}{workload.release}{context.suffix}"
+    after_release = {INSTANCE, NAME} if workload.chart == app_template.CHART else {INSTANCE}
+    told = {(key, workload.release) for key in after_release}
+    labels = tuple((key, release if (key, value) in told else value) for key, value in workload.labels)
+    name = workload.name.replace(workload.release, release, 1)
+    return replace(workload, release=release, name=name, labels=labels)
 
 
 def _with_name(workload: Workload, name: str) -> Workload:

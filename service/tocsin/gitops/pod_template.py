@@ -69,6 +69,7 @@ _PLACES: Final[Mapping[tuple[str, str], _Place]] = {
     ("batch", "CronJob"): _templated("spec", "jobTemplate", "spec", "template", complete=True),
     ("", "Pod"): _templated(complete=True),
     ("argoproj.io", "Rollout"): _BUILT_IN,
+    ("apps.openshift.io", "DeploymentConfig"): _templated("spec", "template", own=(("deploymentconfig", "{}"),)),
     ("postgresql.cnpg.io", "Cluster"): _Place(
         ("spec", "inheritedMetadata", "labels"),
         own=(("cnpg.io/cluster", "{}"), ("postgresql", "{}"), ("cnpg.io/podRole", "instance")),
