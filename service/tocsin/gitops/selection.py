@@ -45,8 +45,7 @@ def policies_of(
     """The policies that select a declared workload, the one meant for it first; and those that may."""
     found, possible = [], []
     for policy in index.policies_in(namespace):
-        same_app = policy.directory is not None and policy.directory == placed.directory
-        if policy.deployed or (same_app and not placed.deployed):
+        if policy.deployed or (not placed.deployed and _same_app(policy, placed)):
             selected, maybe = _select(index, policy, placed, namespace)
             found += [selected] if selected else []
             possible += [policy] if maybe else []
@@ -108,7 +107,7 @@ def namespace_labels(index: Index, namespace: str) -> Labels:
 def _select(index: Index, policy: PlacedPolicy, placed: PlacedWorkload, namespace: str) -> tuple[Selected | None, bool]:
     """The rules that select the workload, for certain or likely; else whether one may."""
     workload = placed.workload
-    same_app = policy.directory is not None and policy.directory == placed.directory
+    same_app = _same_app(policy, placed)
     vague = bool(workload.release) and not workload.complete and workload.chart != app_template.CHART
     names = {workload.name, workload.chart, placed.app} if vague else set()
     surely, likely, maybe = [], [], False
@@ -220,7 +219,7 @@ def _chosen(best: Sequence[Selected], placed: PlacedWorkload | None) -> Selected
         if len({one.placed.file for one in named}) == 1:
             return named[0]
     one_place = len({one.placed.file for one in best}) == 1
-    same_app = all(_same_app(one, placed) and one.sure for one in best)
+    same_app = all(_same_app(one.placed, placed) and one.sure for one in best)
     return best[0] if one_place or same_app else None
 
 
@@ -233,12 +232,12 @@ def _rank(one: Selected, placed: PlacedWorkload | None) -> tuple[bool | int, ...
         not one.own,
         not one.sure,
         one.placed.policy.clusterwide,
-        not _same_app(one, placed),
+        not _same_app(one.placed, placed),
         not speaks,
         not beside,
         -asked,
     )
 
 
-def _same_app(one: Selected, placed: PlacedWorkload | None) -> bool:
-    return placed is not None and one.placed.directory is not None and one.placed.directory == placed.directory
+def _same_app(policy: PlacedPolicy, placed: PlacedWorkload | None) -> bool:
+    return placed is not None and policy.directory is not None and policy.directory == placed.directory
