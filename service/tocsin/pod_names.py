@@ -158,15 +158,10 @@ def matches(kind: str, name: str, pod: str) -> bool:
     if not name or not is_kubernetes_name(pod):
         return False
     if kind == "HelmRelease":
-        return matches_release(name, pod) is not None
+        return strip_pod_name(pod) == name
     if any(_fits(shape, name, pod) for shape in _SHAPES.get(kind, ())):
         return True
     return kind in ("Job", "CronJob") and (_indexed(kind, name, pod) or (kind == "CronJob" and _manual(name, pod)))
-
-
-def matches_release(release: str, pod: str) -> str | None:
-    """The workload's name for a release of a chart that is not known: the release's, and only where it is the pod's."""
-    return release if strip_pod_name(pod) == release else None
 
 
 def strip_pod_name(pod: str) -> str | None:

@@ -68,6 +68,12 @@ def resources(document: Document) -> Iterator[Mapping[str, Any]]:
             yield resource
 
 
+def name_of(resource: Mapping[str, Any]) -> str:
+    """The name of an object, empty where it has none."""
+    metadata = resource.get("metadata")
+    return str(metadata.get("name") or "") if isinstance(metadata, dict) else ""
+
+
 def sentence(failure: Exception, line: int = 1) -> str:
     """What is wrong, and where; `line` is the one the document begins on."""
     mark = getattr(failure, "problem_mark", None)

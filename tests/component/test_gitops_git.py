@@ -2,6 +2,7 @@
 
 import asyncio
 import base64
+import itertools
 import os
 import shutil
 from collections.abc import Callable
@@ -402,12 +403,21 @@ async def test_a_reader_that_breaks_is_a_failure_like_any_other(
     assert (snapshot.failure, len(snapshot.index.policies)) == ("internal error (ZeroDivisionError)", 2)
 
 
-async def test_what_a_new_commit_holds_is_logged_once(tmp_path: Path) -> None:
+async def test_what_a_new_commit_holds_is_logged_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     repo = gitops_repos.recyclarr(tmp_path)
     adapter = GitRepository(GitSettings(path=repo.path).model_copy(update={"refresh_every": timedelta(0)}), LAYOUT)
+    refresh, rounds, third = adapter.refresh, itertools.count(1), asyncio.Event()
+
+    async def counted() -> None:
+        await refresh()
+        if next(rounds) == 3:
+            third.set()
+
+    monkeypatch.setattr(adapter, "refresh", counted)
     with capture_logs() as logs:
         task = asyncio.get_running_loop().create_task(keep_fresh(adapter))
-        await asyncio.sleep(0.3)
+        async with asyncio.timeout(60):
+            await third.wait()
         task.cancel()
         await asyncio.wait([task])
     (told,) = logs

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from tocsin.enrich import promql
 from tocsin.enrich.promql import Matcher, Regex
-from tocsin.identify import strip_pod_name
+from tocsin.pod_names import strip_pod_name
 
 RANDOM = "bcdfghjklmnpqrstvwxz2456789"
 HOSTILE = (

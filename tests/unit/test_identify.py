@@ -13,13 +13,12 @@ from tocsin.identify import (
     Owner,
     destination_of,
     incident_key,
-    is_kubernetes_name,
     kind_of,
     pods_to_look_up,
-    strip_pod_name,
     subject_of,
 )
 from tocsin.model import Alert, AlertStatus, Kind
+from tocsin.pod_names import is_kubernetes_name, strip_pod_name
 
 SETTINGS = IdentifySettings()
 NOON = datetime(2026, 11, 22, 12, tzinfo=UTC)

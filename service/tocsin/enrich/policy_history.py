@@ -12,7 +12,7 @@ from tocsin.findings import Change, Findings, Gap, Inquiry, PolicyFacts, PolicyM
 from tocsin.gitops.repository import Repository
 from tocsin.gitops.resolve import Resolution, resolve
 from tocsin.gitops.selection import Selected
-from tocsin.gitops.testimony import hear
+from tocsin.gitops.testimony import doubts, hear
 from tocsin.model import Destination, Kind
 from tocsin.policy.reach import Access, Reach, reach
 
@@ -137,10 +137,7 @@ def _remark(way: Reach, found: Resolution) -> str:
     said = []
     if way.access is Access.BLOCKED and found.possible:
         said.append(f"policy {found.possible[0].policy.name} may select it as well")
-    if found.host_network:
-        said.append("it runs in the network of its node, where policies for pods do not apply")
-    if changed := next((one.placed.policy.name for one in found.policies if one.placed.changed), None):
-        said.append(f"{changed} is changed by a patch, which is not followed")
+    said += doubts(found)
     if way.access is Access.POSSIBLE:
         said.append("if its address is among them")
     if way.denied_by:

@@ -12,7 +12,7 @@ from datetime import timedelta
 _META = re.compile(r"[\\.+*?()|\[\]{}^$]")
 _LABEL_NAME = re.compile(r"[a-zA-Z_][a-zA-Z0-9_]*")
 
-# What Kubernetes appends to the name of a workload; see `identify.strip_pod_name`, whose inverse this is.
+# What Kubernetes appends to the name of a workload; see `pod_names.strip_pod_name`, whose inverse this is.
 _RANDOM = "[bcdfghjklmnpqrstvwxz2456789]"
 _POD_SUFFIX = "|".join(
     (

@@ -19,7 +19,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
-from tocsin.gitops.pod_template import COMPONENT, CONTROLLER, INSTANCE, NAME, label, mapping
+from tocsin.gitops.pod_template import COMPONENT, CONTROLLER, INSTANCE, NAME, label
+from tocsin.policy.fields import mapping
 
 CHART: Final = "app-template"
 _KINDS: Final = {

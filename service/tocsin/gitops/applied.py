@@ -3,9 +3,10 @@
 from dataclasses import dataclass, replace
 
 from tocsin.gitops.flux import NOTHING_BUILT, PostBuild
-from tocsin.gitops.manifests import File, name_of
+from tocsin.gitops.manifests import File
 from tocsin.gitops.patches import NONE, Patches
 from tocsin.gitops.workloads import Workload
+from tocsin.yaml_documents import name_of
 
 
 @dataclass(frozen=True, slots=True)

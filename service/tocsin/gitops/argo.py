@@ -11,6 +11,7 @@ from typing import Any, Final
 from tocsin.gitops import kustomize
 from tocsin.gitops.kustomize import Overlay
 from tocsin.gitops.layout import directory
+from tocsin.policy.fields import optional
 from tocsin.yaml_documents import load
 
 NO_OVERLAY: Final = Overlay()
@@ -69,7 +70,7 @@ def application(value: Mapping[str, Any]) -> Application:
     name = str(metadata.get("name") or "")
     return Application(
         name=name,
-        namespace=_text((spec.get("destination") or {}).get("namespace")),
+        namespace=optional((spec.get("destination") or {}).get("namespace")),
         sources=tuple(_source(each, name) for each in sources if each.get("path") and not each.get("chart")),
         charts=tuple(_chart(each, name) for each in sources if each.get("chart")),
     )
@@ -118,7 +119,7 @@ def _chart(source: Mapping[str, Any], name: str) -> Chart:
     return Chart(
         name=str(source["chart"]),
         release=str(helm.get("releaseName") or name),
-        version=_text(source.get("targetRevision")),
+        version=optional(source.get("targetRevision")),
         values=_values(helm),
         value_files=tuple(
             path
@@ -126,7 +127,3 @@ def _chart(source: Mapping[str, Any], name: str) -> Chart:
             if written.startswith("$") and (path := _value_file(written, "")) is not None
         ),
     )
-
-
-def _text(value: Any) -> str | None:
-    return str(value) if value not in (None, "") else None

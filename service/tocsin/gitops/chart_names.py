@@ -13,8 +13,9 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import Any, Final
 
-from tocsin.gitops.pod_template import COMPONENT, INSTANCE, NAME, Labels, at, label, mapping
+from tocsin.gitops.pod_template import COMPONENT, INSTANCE, NAME, Labels, at, label
 from tocsin.pod_names import LONGEST_POD, is_kubernetes_name
+from tocsin.policy.fields import mapping
 
 _KINDS: Final = {each.lower(): each for each in ("Deployment", "StatefulSet", "DaemonSet", "Job", "CronJob")} | {
     "pvc": "Deployment",  # grafana persistence.type

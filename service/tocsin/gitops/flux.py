@@ -10,6 +10,7 @@ from typing import Any, Final
 from tocsin.gitops import patches
 from tocsin.gitops.layout import directory
 from tocsin.gitops.patches import NONE, Patches
+from tocsin.policy.fields import optional, text
 from tocsin.yaml_documents import BROKEN, load
 
 API: Final = "kustomize.toolkit.fluxcd.io/"
@@ -55,9 +56,9 @@ def kustomization(value: Mapping[str, Any]) -> FluxKustomization:
     source = spec.get("sourceRef") or {}
     return FluxKustomization(
         name=str(metadata.get("name") or ""),
-        namespace=_text(metadata.get("namespace")),
+        namespace=optional(metadata.get("namespace")),
         path=directory(str(spec.get("path") or "")),
-        target_namespace=_text(spec.get("targetNamespace")),
+        target_namespace=optional(spec.get("targetNamespace")),
         components=tuple(str(each) for each in spec.get("components") or []),
         post_build=_post_build(spec),
         prefix=str(spec.get("namePrefix") or ""),
@@ -91,7 +92,7 @@ def sync_path(value: Mapping[str, Any]) -> str | None:
 def _post_build(spec: Mapping[str, Any]) -> PostBuild:
     build = spec.get("postBuild") or {}
     return PostBuild(
-        tuple(sorted((str(key), _value(value)) for key, value in (build.get("substitute") or {}).items())),
+        tuple(sorted((str(key), text(value)) for key, value in (build.get("substitute") or {}).items())),
         tuple(
             str(each.get("name"))
             for each in build.get("substituteFrom") or []
@@ -120,11 +121,3 @@ def _patched(spec: Mapping[str, Any]) -> Iterator[PostBuild]:
             continue
         if isinstance(patch, dict) and str(patch.get("apiVersion", "")).startswith(API):
             yield _post_build(patch.get("spec") or {})
-
-
-def _value(value: Any) -> str:
-    return str(value).lower() if isinstance(value, bool) else "" if value is None else str(value)
-
-
-def _text(value: Any) -> str | None:
-    return str(value) if value not in (None, "") else None

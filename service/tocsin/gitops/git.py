@@ -57,8 +57,7 @@ class GitRepository:
             try:
                 await self._bring_up_to_date()
             except Exception as failure:
-                broke = f"internal error ({type(failure).__name__})"
-                self._freshness.failed(str(failure) if isinstance(failure, LookupFailed) else broke)
+                self._freshness.failed(failure)
                 raise
 
     async def _bring_up_to_date(self) -> None:

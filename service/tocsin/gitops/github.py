@@ -55,8 +55,7 @@ class GitHubRepository:
                     self._contents = contents
                 self._freshness.succeeded(sha, built, datetime.now(UTC))
             except Exception as failure:
-                broke = f"internal error ({type(failure).__name__})"
-                self._freshness.failed(str(failure) if isinstance(failure, LookupFailed) else broke)
+                self._freshness.failed(failure)
                 raise
 
     def _head(self, client: "Github") -> str:

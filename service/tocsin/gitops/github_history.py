@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Final, TypeVar
 from tocsin.findings import Change, Releases
 from tocsin.gitops import history, versions
 from tocsin.gitops.github_line import GitHubLine, NotFound
+from tocsin.gitops.layout import within
 
 if TYPE_CHECKING:
     from github import Github
@@ -123,7 +124,7 @@ class GitHubHistory:
 
     async def _of_directory(self, at: At, directory: str, commit: history.Commit) -> tuple[str, ...]:
         """Asks for the contents of those files only that hold a policy now, may have held one, or say so."""
-        files = [file for file in await self._files(commit) if _is_inside(file.path, directory)]
+        files = [file for file in await self._files(commit) if within(file.path, directory)]
         asked = [
             file
             for file in files
@@ -136,7 +137,7 @@ class GitHubHistory:
     async def _released(self, directory: str, commit: history.Commit) -> tuple[str, ...]:
         if len(commit.parents) > 1:
             return ()
-        files = [file for file in await self._files(commit) if _is_inside(file.path, directory)]
+        files = [file for file in await self._files(commit) if within(file.path, directory)]
         return history.bounded(versions.replaced(_patches(files)))
 
     async def _files(self, commit: history.Commit) -> tuple[_File, ...]:
@@ -202,10 +203,6 @@ class GitHubHistory:
 
 def _patches(files: Collection[_File]) -> list[str]:
     return [file.patch or "" for file in files if file.before and file.after]
-
-
-def _is_inside(path: str, directory: str) -> bool:
-    return path == directory or path.startswith(f"{directory}/")
 
 
 def _commit(commit: "GitHubCommit") -> history.Commit:

@@ -128,11 +128,10 @@ class _Placing:
             yield Occupant(base, self._namespace(applied, policy.written_namespace), "", (context.unit,))
 
     def policies(self, applied: Applied, groups: Groups) -> Iterator[PlacedPolicy]:
-        base = self._base(applied)
+        base, context = self._base(applied), applied.context
         for policy in applied.content.policies:
             namespace = "" if policy.clusterwide else self._namespace(applied, policy.written_namespace)
             place = self._places.place(base, namespace, None)
-            context = applied.context
             name = f"{context.prefix}{context.patches.called(policy.kind, policy.name)}{context.suffix}"
             whole = filled(policy if name == policy.name else replace(policy, name=name), groups)
             app = place.app if place.directory is not None else None

@@ -12,6 +12,7 @@ from typing import Any, Final
 
 from tocsin.gitops import patches
 from tocsin.gitops.patches import NONE, Patches, Target
+from tocsin.policy.fields import optional
 
 FILE_NAMES: Final = ("kustomization.yaml", "kustomization.yml")
 _REMOTE: Final = re.compile(r"^(?:[a-z][a-z0-9+.-]*://|git@|github\.com/|gitlab\.com/|oci:)|[?&]ref=|//")
@@ -70,9 +71,9 @@ def overlay(value: Mapping[str, Any], inline: tuple[NamespaceTransformer, ...] =
         transformers=tuple(each for each in _texts(value, "transformers") if "\n" not in each),
         patch_files=tuple(patches.files(value)),
         patches=patches.written(value),
-        namespace=_text(value.get("namespace")),
-        prefix=_text(value.get("namePrefix")) or "",
-        suffix=_text(value.get("nameSuffix")) or "",
+        namespace=optional(value.get("namespace")),
+        prefix=optional(value.get("namePrefix")) or "",
+        suffix=optional(value.get("nameSuffix")) or "",
         pod_labels=tuple(sorted(_pod_labels(value))),
         files=tuple(_generated(value)),
         charts=tuple(_charts(value)),
@@ -82,7 +83,7 @@ def overlay(value: Mapping[str, Any], inline: tuple[NamespaceTransformer, ...] =
 
 def transformer(value: Mapping[str, Any]) -> NamespaceTransformer | None:
     """Reads a NamespaceTransformer; None where it names no namespace."""
-    namespace = _text((value.get("metadata") or {}).get("namespace")) or _text(value.get("namespace"))
+    namespace = optional((value.get("metadata") or {}).get("namespace")) or optional(value.get("namespace"))
     if namespace is None:
         return None
     paths = {str(each.get("path")) for each in value.get("fieldSpecs") or []}
@@ -124,8 +125,8 @@ def _charts(value: Mapping[str, Any]) -> Iterator[HelmChart]:
         yield HelmChart(
             name=str(each["name"]),
             release=str(each.get("releaseName") or each["name"]),
-            namespace=_text(each.get("namespace")),
-            version=_text(each.get("version")),
+            namespace=optional(each.get("namespace")),
+            version=optional(each.get("version")),
             value_files=tuple(
                 str(path) for path in [each.get("valuesFile"), *(each.get("additionalValuesFiles") or [])] if path
             ),
@@ -138,7 +139,3 @@ def _texts(value: Mapping[str, Any], key: str) -> tuple[str, ...]:
     if not isinstance(written, list):
         raise TypeError(f"{key} is not a list")
     return tuple(each for each in written if isinstance(each, str))
-
-
-def _text(value: Any) -> str | None:
-    return str(value) if value not in (None, "") else None

@@ -21,7 +21,7 @@ from tocsin.pod_names import KINDS
 from tocsin.policy.document import CLUSTERWIDE, KUBERNETES, POLICY, Policy
 from tocsin.policy.groups import GROUP
 from tocsin.policy.parse import policies
-from tocsin.yaml_documents import BROKEN, Document, documents, resources, sentence
+from tocsin.yaml_documents import BROKEN, Document, documents, name_of, resources, sentence
 
 POLICY_KINDS: Final = (POLICY, CLUSTERWIDE, KUBERNETES)
 WORKLOAD_KINDS: Final = (*sorted(KINDS), "HelmChart")
@@ -266,9 +266,3 @@ def _inline(resource: Mapping[str, Any]) -> list[Mapping[str, Any]]:
             inner, _ = documents(written, lambda text: "NamespaceTransformer" in text)
             found += [each for document in inner for each in resources(document)]
     return found
-
-
-def name_of(resource: Mapping[str, Any]) -> str:
-    """The name of an object, empty where it has none."""
-    metadata = resource.get("metadata")
-    return str(metadata.get("name") or "") if isinstance(metadata, dict) else ""

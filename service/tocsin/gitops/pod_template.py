@@ -11,6 +11,8 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
+from tocsin.policy.fields import mapping
+
 NAME: Final = "app.kubernetes.io/name"
 INSTANCE: Final = "app.kubernetes.io/instance"
 CONTROLLER: Final = "app.kubernetes.io/controller"
@@ -174,11 +176,3 @@ def at(value: Mapping[str, Any], path: Iterable[str]) -> Mapping[str, Any]:
     for key in path:
         value = mapping(value, key)
     return value
-
-
-def mapping(parent: Mapping[str, Any], key: str) -> Mapping[str, Any]:
-    """A mapping under `key`, empty where there is none; raises TypeError for anything else."""
-    value = parent.get(key)
-    if value is not None and not isinstance(value, dict):
-        raise TypeError(f"{key} is not a mapping")
-    return value or {}

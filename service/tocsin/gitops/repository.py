@@ -131,8 +131,9 @@ class Freshness:
         self._snapshot = Snapshot(sha, index, at, cut_at=cut_at)
         self._failure = ""
 
-    def failed(self, reason: str) -> None:
-        self._failure = reason
+    def failed(self, failure: Exception) -> None:
+        known = isinstance(failure, LookupFailed)
+        self._failure = str(failure) if known else f"internal error ({type(failure).__name__})"
 
     @property
     def sha(self) -> str | None:

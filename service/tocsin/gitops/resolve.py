@@ -141,9 +141,8 @@ def _is_called(one: PlacedWorkload, workload: str) -> bool:
 def _names(one: PlacedWorkload, pod: str, rendered: Collection[str], releases: Collection[str]) -> bool:
     """A release claims a pod that is called like it, but where the workloads are known that its chart makes."""
     workload = one.workload
-    if workload.kind == RELEASE:
-        known = workload.name in rendered or workload.release in releases
-        return not known and strip_pod_name(pod) == workload.name
+    if workload.kind == RELEASE and (workload.name in rendered or workload.release in releases):
+        return False
     return matches(workload.kind, workload.name, pod)
 
 

@@ -1,6 +1,6 @@
 """What the policies of a workload say of its egress, as evidence for its class. Pure."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import replace
 
 from tocsin.gitops.resolve import Resolution
@@ -21,12 +21,8 @@ def hear(found: Resolution) -> Testimony:
         return Testimony()
     selecting = [_heard(one) for one in found.policies]
     said = posture.testimony(selecting)
-    if found.host_network:
-        return _without_structure(said, "it runs in the network of its node, where policies for pods do not apply")
-    if waiting := [one.placed.policy for one in found.policies if not one.placed.deployed]:
-        return _without_structure(said, f"{_named(waiting)}: nothing deploys it")
-    if changed := [one.placed.policy for one in found.policies if one.placed.changed]:
-        return _without_structure(said, f"{_named(changed)} is changed by a patch, which is not followed")
+    if doubt := next(doubts(found), None):
+        return _without_structure(said, doubt)
     if not found.possible:
         return said
     possible = [one.policy for one in found.possible]
@@ -34,6 +30,16 @@ def hear(found: Resolution) -> Testimony:
     if same:
         return said
     return _without_structure(said, f"{_named(possible)} may select it as well: not all labels of its pods are known")
+
+
+def doubts(found: Resolution) -> Iterator[str]:
+    """Why the policies that select a workload may not say what holds for it."""
+    if found.host_network:
+        yield "it runs in the network of its node, where policies for pods do not apply"
+    if waiting := [one.placed.policy for one in found.policies if not one.placed.deployed]:
+        yield f"{_named(waiting)}: nothing deploys it"
+    if changed := [one.placed.policy for one in found.policies if one.placed.changed]:
+        yield f"{_named(changed)} is changed by a patch, which is not followed"
 
 
 def _heard(one: Selected) -> Policy:

@@ -16,6 +16,7 @@ from tocsin.gitops.flux import NOTHING_BUILT, FluxKustomization
 from tocsin.gitops.helm import FILE_NAME
 from tocsin.gitops.installations import Installations
 from tocsin.gitops.kustomize import Overlay
+from tocsin.gitops.layout import within
 from tocsin.gitops.manifests import File
 from tocsin.gitops.patches import Patches
 from tocsin.gitops.sources import Sources
@@ -23,8 +24,6 @@ from tocsin.yaml_documents import BROKEN, sentence
 
 MAX_APPLIED: Final = 50_000
 """Files applied in all, each place counted: a repository that needs more is built to exhaust its reader."""
-
-
 MAX_DEPTH: Final = 60
 """Directories and kustomizations inside each other."""
 
@@ -111,7 +110,7 @@ class Walk:
 
     def _leads(self, path: str, one: FluxKustomization, others: Iterable[str]) -> bool:
         """Whether a Flux Kustomization takes in others: those are what somebody applies by hand at the start."""
-        return self._is_here(one) and any(other != path and _inside(other, one.path) for other in others)
+        return self._is_here(one) and any(other != path and within(other, one.path) for other in others)
 
     def _outermost(self) -> Iterator[str]:
         """Directories of kustomizations that were not reached and that no other one takes in."""
@@ -249,7 +248,7 @@ class Walk:
     def _entered(self, directory: str, context: Context, *, shared: bool) -> Context:
         if shared or context.borrowed:
             return replace(context, borrowed=True)
-        left = context.base if not _within(directory, context.base) else None
+        left = context.base if not within(directory, context.base) else None
         return replace(context, base=directory, outer=context.outer or left)
 
     def _file(self, path: str, context: Context) -> None:
@@ -288,7 +287,7 @@ class Walk:
             base=one.path,
             deployed=context.deployed,
             unit=one.name,
-            outer=None if _within(one.path, posixpath.dirname(path)) else posixpath.dirname(path),
+            outer=None if within(one.path, posixpath.dirname(path)) else posixpath.dirname(path),
             namespace=one.target_namespace or context.child_namespace,
             last_namespace=own if own != "flux-system" else None,
             prefix=one.prefix,
@@ -375,11 +374,3 @@ def walk(files: Mapping[str, File], roots: Sequence[str]) -> Walk:
 def _config_maps(one: FluxKustomization, context: Context) -> Iterator[str]:
     yield from context.for_children.config_maps
     yield from one.post_build.config_maps
-
-
-def _inside(path: str, directory: str) -> bool:
-    return not directory or path.startswith(f"{directory}/")
-
-
-def _within(directory: str, outer: str) -> bool:
-    return directory == outer or _inside(directory, outer)

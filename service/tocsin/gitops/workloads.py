@@ -24,12 +24,12 @@ from tocsin.gitops.pod_template import (
     Labels,
     at,
     label,
-    mapping,
     merged,
     named,
     pod_template,
 )
 from tocsin.pod_names import is_kubernetes_name
+from tocsin.policy.fields import mapping, optional
 from tocsin.yaml_documents import BROKEN, load
 
 _MOVERS: Final = ("restic", "rclone", "rsync", "rsyncTLS", "kopia")
@@ -213,7 +213,7 @@ def _flux_release(
         chart=chart or str(written.get("chart") or "") or (reference if reference in _KNOWN_CHARTS else ""),
         values=values,
         namespace=target or namespace,
-        version=version or _optional(written.get("version")),
+        version=version or optional(written.get("version")),
         complete=len(given) >= len(_sources(resource)) and not spec.get("postRenderers"),
     )
     named = tuple(dict.fromkeys(_patched(spec)))
@@ -244,7 +244,7 @@ def _k3s_release(resource: Mapping[str, Any]) -> tuple[Workload, ...]:
         chart=str(spec.get("chart") or ""),
         values=mapping({"valuesContent": values}, "valuesContent"),
         namespace=target or namespace,
-        version=_optional(spec.get("version")),
+        version=optional(spec.get("version")),
         complete=not spec.get("set") and not spec.get("valuesSecrets"),
     )
     return tuple(replace(each, pins_namespace=each.pins_namespace or bool(target)) for each in found)
@@ -286,7 +286,7 @@ def _runner_scale_set(whole: Workload, values: Mapping[str, Any]) -> tuple[Workl
         chart="gha-runner-scale-set",
         stated=(),
     )
-    namespace = _optional(mapping(values, "controllerServiceAccount").get("namespace"))
+    namespace = optional(mapping(values, "controllerServiceAccount").get("namespace"))
     if namespace is None:
         return (runners,)
     listener = Workload(
@@ -340,8 +340,4 @@ def _shortened(release: str) -> str:
 
 def _identity(resource: Mapping[str, Any]) -> tuple[str, str | None]:
     metadata = mapping(resource, "metadata")
-    return str(metadata["name"]), _optional(metadata.get("namespace"))
-
-
-def _optional(value: Any) -> str | None:
-    return None if value is None or value == "" else str(value)
+    return str(metadata["name"]), optional(metadata.get("namespace"))

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from typing import Final
 
 from tocsin.policy import wording
-from tocsin.policy.document import EGRESS_ANNOTATION, Policy, Rule
+from tocsin.policy.document import EGRESS_ANNOTATION, Parsed, Policy, Rule
 from tocsin.policy.parse import parse
 
 CREATED: Final = "created"
@@ -18,20 +18,24 @@ def changes(before: str | None, after: str | None) -> Mapping[str, tuple[str, ..
     None stands for a file that does not exist. Where no policy changed although the text did, every policy of the
     file says "comment only". A version that cannot be read says so under the empty name.
     """
-    old, new = parse(before or ""), parse(after or "")
+    return _changes(parse(before or ""), parse(after or ""), differ=before != after)
+
+
+def _changes(old: Parsed, new: Parsed, *, differ: bool) -> Mapping[str, tuple[str, ...]]:
     broken = {"": ("cannot be read",)} if new.problems else {"": ("could not be read before",)} if old.problems else {}
     had, has = ({_key(policy): policy for policy in parsed.policies} for parsed in (old, new))
     said = {key: what_changed(had.get(key), has.get(key)) for key in sorted(had.keys() | has.keys())}
     named = {key[1]: what for key, what in said.items() if what}
-    if not named and not broken and before != after:
+    if not named and not broken and differ:
         named = {key[1]: (COMMENT_ONLY,) for key in sorted(has)}
     return named | broken
 
 
 def summary(before: str | None, after: str | None) -> tuple[str, ...]:
     """The changes of a file in one list; each starts with the policy's name where several policies are involved."""
-    said = changes(before, after)
-    several = len({policy.name for text in (before, after) for policy in parse(text or "").policies}) > 1
+    old, new = parse(before or ""), parse(after or "")
+    said = _changes(old, new, differ=before != after)
+    several = len({policy.name for policy in old.policies + new.policies}) > 1
     return tuple(f"{name}: {what}" if several and name else what for name in said for what in said[name])
 
 

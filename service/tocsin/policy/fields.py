@@ -31,6 +31,11 @@ def text(value: Any) -> str:
     return str(value).lower() if isinstance(value, bool) else "" if value is None else str(value)
 
 
+def optional(value: Any) -> str | None:
+    """A scalar as it is written, None where there is none or it is empty."""
+    return None if value is None or value == "" else str(value)
+
+
 def texts(parent: Mapping[str, Any], key: str) -> tuple[str, ...]:
     """A list of scalars."""
     return tuple(map(text, items(parent, key)))

@@ -10,7 +10,7 @@ from tocsin.policy import cilium, kubernetes
 from tocsin.policy.comments import Commented, Span
 from tocsin.policy.document import CLUSTERWIDE, EGRESS_ANNOTATION, KUBERNETES, POLICY, Egress, Parsed, Policy, Rule
 from tocsin.policy.fields import items, mapping, text
-from tocsin.yaml_documents import BROKEN, Document, documents, resources, sentence
+from tocsin.yaml_documents import BROKEN, Document, documents, name_of, resources, sentence
 
 _Where = tuple[yaml.Node | None, Span | None]
 """A node and its lines; None for all lines of a document that holds only this one."""
@@ -40,7 +40,7 @@ def policies(document: Document) -> Parsed:
         try:
             written += [(place, path, policy) for path, policy in _written(resource)]
         except BROKEN as failure:
-            problems.append(f"{_name(resource)}: {sentence(failure)}")
+            problems.append(f"{name_of(resource)}: {sentence(failure)}")
     commented = Commented(document.text if written else "")
     nodes = _nodes(document, commented) if written else []
     for place, path, resource in written:
@@ -48,7 +48,7 @@ def policies(document: Document) -> Parsed:
         try:
             found.append(_with_comments(_policy(resource), resource, commented, where))
         except BROKEN as failure:
-            problems.append(f"{_name(resource)}: {sentence(failure)}")
+            problems.append(f"{name_of(resource)}: {sentence(failure)}")
     return Parsed(tuple(found), tuple(problems))
 
 
@@ -100,11 +100,6 @@ def _is_policy(resource: Mapping[str, Any]) -> bool:
     """Calico has a kind NetworkPolicy, too."""
     kind, version = resource.get("kind"), str(resource.get("apiVersion"))
     return kind in (POLICY, CLUSTERWIDE) or (kind == KUBERNETES and version.startswith("networking.k8s.io/"))
-
-
-def _name(resource: Mapping[str, Any]) -> str:
-    metadata = resource.get("metadata")
-    return str(metadata.get("name", "")) if isinstance(metadata, dict) else ""
 
 
 def _policy(resource: Mapping[str, Any]) -> Policy:
