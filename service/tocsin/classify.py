@@ -136,10 +136,15 @@ def _matches(match: str, subject: Subject) -> bool:
     return fnmatchcase(subject.workload or "", workload)
 
 
+def is_pattern(name: str) -> bool:
+    """Whether part of a `match` stands for more than one name."""
+    return _WILD.search(name) is not None
+
+
 def _specificity(match: str) -> tuple[bool, int, int, int]:
     namespace, _, workload = match.rpartition("/")
-    named = 0 if not namespace else 1 if _WILD.search(namespace) else 2
-    return (not _WILD.search(workload), _literals(workload), named, _literals(namespace))
+    named = 0 if not namespace else 1 if is_pattern(namespace) else 2
+    return (not is_pattern(workload), _literals(workload), named, _literals(namespace))
 
 
 def _literals(pattern: str) -> int:

@@ -14,7 +14,7 @@ _LABEL_NAME = re.compile(r"[a-zA-Z_][a-zA-Z0-9_]*")
 
 # What Kubernetes appends to the name of a workload; see `pod_names.strip_pod_name`, whose inverse this is.
 _RANDOM = "[bcdfghjklmnpqrstvwxz2456789]"
-_POD_SUFFIX = "|".join(
+POD_SUFFIX = "|".join(
     (
         f"[0-9]{{8,10}}(-[0-9]{{1,4}})?-{_RANDOM}{{5}}",
         f"{_RANDOM}{{6,10}}-{_RANDOM}{{5}}",
@@ -24,6 +24,7 @@ _POD_SUFFIX = "|".join(
         "[0-9]{1,4}",
     )
 )
+"""RE2 for what follows the name of a workload and a hyphen in the name of its pod."""
 # k8s.io/apiserver/pkg/storage/names: at most 58 characters of what a controller wrote, then five random ones.
 _WRITTEN = 58
 _LONGEST_CUT = 10
@@ -66,7 +67,7 @@ def any_of(values: Iterable[str]) -> Matcher:
 
 def pods_of(workload: str | None, pods: Iterable[str] = ()) -> Matcher:
     """Matches the names that pods of `workload` can have, and `pods` themselves."""
-    own = [f"{literally(workload)}(-({_POD_SUFFIX}))?", *_cut(workload)] if workload else []
+    own = [f"{literally(workload)}(-({POD_SUFFIX}))?", *_cut(workload)] if workload else []
     named = sorted(set(pods))
     return Regex("|".join(own + [literally(pod) for pod in named])) if own else any_of(named)
 

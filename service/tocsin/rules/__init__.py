@@ -1,0 +1,1 @@
+"""The detection rules: rendered from the configuration, for a PrometheusRule or a plain rule file."""
