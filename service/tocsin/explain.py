@@ -17,7 +17,7 @@ from tocsin.cases import Case
 from tocsin.classify import AppsFile, classify
 from tocsin.decide import DecideSettings, Decision, Memory, reconsider
 from tocsin.destination import DestinationSettings
-from tocsin.enrich.enricher import Enricher, gather
+from tocsin.enrich.enricher import Enricher, NotAsked, gather
 from tocsin.enrich.settings import EnrichSettings
 from tocsin.errors import LookupFailed
 from tocsin.findings import Findings, Gap
@@ -130,8 +130,10 @@ class Explainer:
                     if len(asked) % MANY_ALERTS == 0:
                         await asyncio.sleep(0)
         answers = [task.result() for task in asked]
+        unasked = {each.source for each in self.enrichers if isinstance(each, NotAsked)}
         for gap in (gap for answer in answers for gap in answer.gaps):
-            metrics.GAPS.labels(gap.source).inc()
+            if gap.source not in unasked:  # what is not configured did not fail
+                metrics.GAPS.labels(gap.source).inc()
         return dict(zip(inquiries, answers, strict=True))
 
     def assess(

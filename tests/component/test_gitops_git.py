@@ -17,6 +17,7 @@ import git_remotes
 import gitops_repos
 from git_remotes import SmartHttp
 from gitops_repos import FQDN, POLICY_FILE, STARTED_AT, WORLD, GitRepo
+from tocsin import metrics
 from tocsin.errors import LookupFailed
 from tocsin.gitops.git import GitRepository
 from tocsin.gitops.layout import Layout
@@ -423,3 +424,52 @@ async def test_what_a_new_commit_holds_is_logged_once(tmp_path: Path, monkeypatc
     (told,) = logs
     assert (told["event"], told["policies"], told["workloads"], told["problems"]) == ("gitops_read", 2, 1, 1)
     assert told["first_problems"][0].startswith("kubernetes/apps/home/broken.yaml: ")
+
+
+# -- how old the data is, as a metric ----
+
+
+async def kept_fresh(adapter: GitRepository) -> float | None:
+    """What the gauge says after a refresh, whatever became of it."""
+    refresh, again = adapter.refresh, asyncio.Event()
+    rounds = itertools.count()
+
+    async def counted() -> None:
+        if next(rounds):
+            again.set()
+            await asyncio.Event().wait()
+        await refresh()
+
+    adapter.refresh, adapter.refresh_every = counted, timedelta(0)  # type: ignore[method-assign]
+    async with asyncio.timeout(60), asyncio.TaskGroup() as tasks:
+        keeping = tasks.create_task(keep_fresh(adapter))
+        await again.wait()
+        keeping.cancel()
+    adapter.refresh = refresh  # type: ignore[method-assign]
+    return refreshed()
+
+
+def refreshed() -> float | None:
+    return metrics.REGISTRY.get_sample_value("tocsin_gitops_refreshed_timestamp_seconds", {"source": "git"})
+
+
+async def test_the_metric_is_when_the_repository_was_last_reached(tmp_path: Path) -> None:
+    metrics.GITOPS_REFRESHED.clear()
+    assert refreshed() is None, "there is none where no repository is configured"
+    adapter = mirrored(tmp_path)
+    assert await kept_fresh(adapter) == 0, "one is configured, and was never read"
+    gitops_repos.recyclarr(tmp_path / "origin")
+    at = await kept_fresh(adapter)
+    assert at == adapter.snapshot().refreshed_at.timestamp()
+    (tmp_path / "origin").rename(tmp_path / "gone")
+    assert await kept_fresh(adapter) == at, "it is gone now, and what was read gets older"
+
+
+async def test_the_metric_after_a_restart_is_that_of_the_mirror(tmp_path: Path) -> None:
+    metrics.GITOPS_REFRESHED.clear()
+    gitops_repos.recyclarr(tmp_path / "origin")
+    await mirrored(tmp_path).refresh()
+    fetched_at = datetime(2026, 11, 2, tzinfo=UTC)
+    os.utime(tmp_path / "data" / "mirror.git" / "fetched", (fetched_at.timestamp(),) * 2)
+    (tmp_path / "origin").rename(tmp_path / "gone")
+    assert await kept_fresh(mirrored(tmp_path)) == fetched_at.timestamp()

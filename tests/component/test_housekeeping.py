@@ -7,12 +7,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from structlog.testing import capture_logs
 
-from tocsin import housekeeping, metrics
-from tocsin.decide import DecideSettings
+from tocsin import __version__, housekeeping, metrics
+from tocsin.decide import DecideSettings, SkipReason
 from tocsin.errors import StoreUnavailable
-from tocsin.housekeeping import BATCH, observe, release, tidy
-from tocsin.model import AlertStatus, Message
+from tocsin.housekeeping import BATCH, announce, expect, observe, release, tidy
+from tocsin.model import AlertStatus, Message, Mode, NoticeReason, Verdict
 from tocsin.store import deliveries, events, incidents
 from tocsin.store.database import Transaction, to_us
 from tocsin.store.incidents import AlertRow, IncidentRow
@@ -80,6 +81,22 @@ async def test_release_makes_due_what_a_process_that_is_gone_had_claimed(store: 
     assert sorted(found.attempts for found in again if found) == [1, 2], "the attempt that was cut short counts"
     message = await store.run(deliveries.claim, "phone", now, LEASE)
     assert message is not None and message.attempts == 2
+
+
+async def test_the_mode_is_announced_with_what_waits_for_live(store: Sqlite) -> None:
+    await store.run(incident, "i1", NOW)
+    for channel in ("phone", "mail", "pager"):
+        await store.run(send, "i1", NOW, channel)
+    dead = await store.run(deliveries.claim, "pager", NOW, LEASE)
+    assert dead is not None
+    await store.run(deliveries.settle_dead, dead, "403", NOW)
+    with capture_logs() as logs:
+        await announce(store, Mode.SHADOW)
+    assert logs == [{"event": "mode_shadow", "log_level": "warning", "sent": "nothing", "waiting": 2}]
+    assert gauge("tocsin_shadow") == 1
+    with capture_logs() as logs:
+        await announce(store, Mode.LIVE)
+    assert (logs, gauge("tocsin_shadow")) == ([], 0)
 
 
 async def test_release_leaves_what_is_settled(store: Sqlite) -> None:
@@ -211,7 +228,10 @@ async def test_it_goes_on_after_whatever_failed(monkeypatch: pytest.MonkeyPatch,
     assert not failures
 
 
-# -- gauges ----
+# -- metrics ----
+
+CHANNELS = ("phone", "mail", "idle")
+STATES = ("due", "claimed", "dead")
 
 
 def gauge(name: str, **labels: str) -> float | None:
@@ -219,7 +239,7 @@ def gauge(name: str, **labels: str) -> float | None:
 
 
 async def test_observe_sets_the_gauges_of_inbox_and_outbox(store: Sqlite) -> None:
-    await store.run(events.insert, [event(1, NOW - timedelta(minutes=3)), event(2, NOW - timedelta(minutes=9))])
+    await store.run(events.insert, [event(2, NOW - timedelta(minutes=3)), event(1, NOW - timedelta(minutes=9))])
     for number, age in enumerate((30, 20, 10)):
         at = NOW - timedelta(minutes=age)
         await store.run(incident, f"i{number}", at)
@@ -230,8 +250,10 @@ async def test_observe_sets_the_gauges_of_inbox_and_outbox(store: Sqlite) -> Non
     dead = await store.run(deliveries.claim, "mail", NOW, LEASE)
     assert dead is not None
     await store.run(deliveries.settle_dead, dead, "403", NOW)
-    await observe(store, NOW)
+    await observe(store, CHANNELS, NOW)
     assert gauge("tocsin_oldest_event_age_seconds") == 9 * 60
+    assert gauge("tocsin_last_webhook_timestamp_seconds") == (NOW - timedelta(minutes=3)).timestamp()
+    assert gauge("tocsin_store_up") == 1
     assert gauge("tocsin_outbox_messages", channel="phone", state="claimed") == 1
     assert gauge("tocsin_outbox_messages", channel="phone", state="due") == 2
     assert gauge("tocsin_outbox_messages", channel="mail", state="dead") == 1
@@ -239,20 +261,71 @@ async def test_observe_sets_the_gauges_of_inbox_and_outbox(store: Sqlite) -> Non
     assert gauge("tocsin_oldest_message_age_seconds", channel="mail") == 20 * 60, "a dead one is not on its way"
 
 
+async def test_a_channel_with_nothing_to_send_and_an_empty_inbox_are_zeros(store: Sqlite) -> None:
+    await observe(store, CHANNELS, NOW)
+    for channel in CHANNELS:
+        assert [gauge("tocsin_outbox_messages", channel=channel, state=each) for each in STATES] == [0, 0, 0]
+        assert gauge("tocsin_oldest_message_age_seconds", channel=channel) == 0
+    assert gauge("tocsin_oldest_event_age_seconds") == gauge("tocsin_last_webhook_timestamp_seconds") == 0
+
+
+async def test_messages_of_a_channel_that_is_no_longer_configured_are_still_counted(store: Sqlite) -> None:
+    await store.run(incident, "i1", NOW)
+    await store.run(send, "i1", NOW - DAY, "pager")
+    await observe(store, CHANNELS, NOW)
+    assert gauge("tocsin_outbox_messages", channel="pager", state="due") == 1
+    assert gauge("tocsin_oldest_message_age_seconds", channel="pager") == DAY.total_seconds()
+
+
+async def test_the_last_webhook_is_the_newest_whatever_became_of_it(store: Sqlite) -> None:
+    await store.run(events.insert, [event(1, NOW - DAY), event(2, NOW)])
+    await store.run(events.finish, "e00002")
+    await observe(store, CHANNELS, NOW)
+    assert gauge("tocsin_last_webhook_timestamp_seconds") == NOW.timestamp()
+
+
+def test_what_can_be_named_beforehand_is_there_before_it_happens() -> None:
+    expect(["never-used"], ["never-asked"])
+    for outcome in ("sent", "retry", "dead"):
+        assert gauge("tocsin_deliveries_total", channel="never-used", outcome=outcome) == 0
+    assert gauge("tocsin_gaps_total", source="never-asked") == 0
+    for reason in NoticeReason:
+        assert gauge("tocsin_decisions_total", action="notify", reason=reason) is not None
+    for reason in SkipReason:
+        assert gauge("tocsin_decisions_total", action="skip", reason=reason) is not None
+    for verdict in Verdict:
+        assert gauge("tocsin_notices_total", kind="novel", verdict=verdict) is not None
+    for code in ("200", "400", "401", "413", "503"):
+        assert gauge("tocsin_webhooks_total", code=code) is not None
+    for stage in ("advance", "enrich", "deliver"):
+        assert gauge("tocsin_stage_seconds_count", stage=stage) is not None
+
+
+def test_what_happened_is_not_forgotten_by_expecting_it() -> None:
+    expect(["counted"], [])
+    metrics.DELIVERIES.labels("counted", "dead").inc()
+    expect(["counted"], [])
+    assert gauge("tocsin_deliveries_total", channel="counted", outcome="dead") == 1
+
+
+def test_the_version_is_a_label() -> None:
+    assert gauge("tocsin_build_info", version=__version__) == 1
+
+
 async def test_observe_forgets_what_is_settled(store: Sqlite) -> None:
     await store.run(events.insert, [event(1, NOW - DAY)])
     await store.run(incident, "i1", NOW)
     await store.run(send, "i1", NOW)
-    await observe(store, NOW)
+    await observe(store, CHANNELS, NOW)
     assert gauge("tocsin_outbox_messages", channel="phone", state="due") == 1
     delivery = await store.run(deliveries.claim, "phone", NOW, LEASE)
     assert delivery is not None
     await store.run(deliveries.settle_sent, delivery, NOW)
     await store.run(events.finish, "e00001")
-    await observe(store, NOW)
+    await observe(store, CHANNELS, NOW)
     assert gauge("tocsin_oldest_event_age_seconds") == 0
-    assert gauge("tocsin_outbox_messages", channel="phone", state="due") is None
-    assert gauge("tocsin_oldest_message_age_seconds", channel="phone") is None
+    assert gauge("tocsin_outbox_messages", channel="phone", state="due") == 0
+    assert gauge("tocsin_oldest_message_age_seconds", channel="phone") == 0
 
 
 class HalfAway:
@@ -273,8 +346,9 @@ async def test_a_store_that_is_away_leaves_the_gauges_as_they_were(store: Sqlite
     await store.run(events.insert, [event(1, NOW - DAY)])
     await store.run(incident, "i1", NOW)
     await store.run(send, "i1", NOW)
-    await observe(store, NOW)
+    await observe(store, CHANNELS, NOW)
     with pytest.raises(StoreUnavailable):
-        await observe(HalfAway(store), NOW + DAY)  # type: ignore[arg-type]
+        await observe(HalfAway(store), CHANNELS, NOW + DAY)  # type: ignore[arg-type]
+    assert gauge("tocsin_store_up") == 0
     assert gauge("tocsin_oldest_event_age_seconds") == DAY.total_seconds()
     assert gauge("tocsin_outbox_messages", channel="phone", state="due") == 1

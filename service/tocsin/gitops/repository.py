@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Protocol
 
 import structlog
 
-from tocsin import inert, units
+from tocsin import inert, metrics, units
 from tocsin.errors import LookupFailed
 from tocsin.findings import Change, Releases
 
@@ -93,6 +94,7 @@ class Repository(Protocol):
 async def keep_fresh(repository: Repository) -> None:
     """Refreshes for ever, at once and then every `refresh_every`; a failure is logged and shown in messages."""
     told = ""
+    _note(repository)
     while True:
         try:
             await repository.refresh()
@@ -101,7 +103,15 @@ async def keep_fresh(repository: Repository) -> None:
             log.warning("gitops_refresh_failed", source=repository.source, reason=str(failure))
         except Exception:
             log.error("gitops_refresh_broke", source=repository.source, exc_info=True)
+        _note(repository)
         await asyncio.sleep(repository.refresh_every.total_seconds())
+
+
+def _note(repository: Repository) -> None:
+    """Keeps the gauge at how old the data is, also where it is what an earlier process had fetched."""
+    refreshed = metrics.GITOPS_REFRESHED.labels(repository.source)
+    with suppress(LookupFailed):
+        refreshed.set(repository.snapshot().refreshed_at.timestamp())
 
 
 def _tell(snapshot: Snapshot, told: str) -> str:
