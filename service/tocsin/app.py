@@ -134,19 +134,20 @@ async def _serve(boot: Boot, load: Callable[[], "Settings"]) -> None:
             apps = wiring.load_apps(settings.apps_file)
             pipeline = wiring.build_pipeline(settings, apps, store, found, outlets)
             await wiring.release(store)
-            for outlet in outlets:
+            await wiring.announce(store, settings.mode)
+            for outlet in outlets if pipeline.sends else ():
                 claim = partial(pipeline.claim_delivery, outlet.name)
                 outbox = Worker(outlet.name, claim, pipeline.work_on_delivery, lanes=outlet.lanes)
                 workers.append(outbox)
                 running.append(tasks.create_task(outbox.run(), name=outbox.name))
             pipeline.inbox.hands = inbox
             pipeline.outboxes = {worker.name: worker for worker in workers[1:]}
-            story.begin(pipeline, partial(wiring.observe, store))
+            story.begin(pipeline, partial(wiring.observe, store, [outlet.name for outlet in outlets]))
             keeping = wiring.keep_house(store, settings.decide, settings.store)
             background = [tasks.create_task(keeping, name="housekeeping")]
             if found.repository is not None:
                 background.append(tasks.create_task(wiring.keep_fresh(found.repository), name="gitops"))
-            log.info("story_loaded", channels=[outlet.name for outlet in outlets])
+            log.info("story_loaded", mode=settings.mode.value, channels=[outlet.name for outlet in outlets])
             _loaded()
 
             await stopping.wait()
@@ -182,6 +183,8 @@ async def _drain(workers: Sequence[Worker[Any]], tasks: Sequence[asyncio.Task[No
     """Lets workers finish what is due; what is still under way then is cancelled and left to the next start."""
     for worker in workers:
         worker.stop()
+    if not tasks:  # in mode shadow nobody sends
+        return
     _, late = await asyncio.wait(tasks, timeout=within)
     for task in late:
         log.warning("drain_cut_short", worker=task.get_name())

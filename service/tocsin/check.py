@@ -11,8 +11,10 @@ import aiohttp
 import structlog
 
 from tocsin import apps_file, inert
+from tocsin.detection import ask
+from tocsin.enrich.prometheus import Prometheus
 from tocsin.errors import StoreUnavailable, TocsinError
-from tocsin.model import Priority
+from tocsin.model import Mode, Priority
 from tocsin.settings import Settings
 from tocsin.store import deliveries
 from tocsin.store.database import new_id
@@ -33,6 +35,8 @@ def configuration(settings: Settings) -> list[Result]:
     """What can be said without asking another system. Mistakes in keys were already reported by loading."""
     apps = apps_file.load(settings.apps_file)
     results = [(True, f"ok    configuration; {len(apps.apps)} entries for apps")]
+    if settings.mode is Mode.SHADOW:
+        results.append((True, "note  mode is shadow: no channel is sent anything; see tocsin shadow report"))
     if not settings.channels:
         results.append((True, "note  no channel is configured: messages go to standard output"))
     try:
@@ -60,7 +64,10 @@ async def reachability(settings: Settings) -> list[Result]:
     for each in connected:
         asked[f"channel {each.outlet.name}"] = each.channel.check()
     try:
-        return list(await asyncio.gather(*(_one(name, question) for name, question in asked.items())))
+        answers = await asyncio.gather(*(_one(name, question) for name, question in asked.items()))
+        if found.prometheus is None or not dict(zip(asked, answers, strict=True))["prometheus"][0]:
+            return list(answers)
+        return [*answers, *await _detection(found.prometheus, settings.rules.learning)]
     finally:
         for each in connected:
             await each.channel.close()
@@ -70,8 +77,10 @@ async def reachability(settings: Settings) -> list[Result]:
 async def send_test(settings: Settings) -> list[Result]:
     """Sends one message through every channel."""
     connected = connect(settings.channels)
+    results: list[Result] = []
+    if settings.mode is Mode.SHADOW:
+        results.append((True, "note  mode is shadow: the service sends nothing, this test does"))
     try:
-        results = []
         for each in connected:
             at = f"{datetime.now(UTC):%Y-%m-%d %H:%M} UTC"
             text = f"A test, sent {at} through channel {each.outlet.name}. Nothing is wrong."
@@ -110,7 +119,12 @@ async def post_test_alert(url: str, settings: Settings) -> Result:
         return False, f"wrong Alertmanager at {host}: no answer within {_ANSWER_WITHIN:g} s"
     except (aiohttp.ClientError, OSError) as failure:
         return False, f"wrong Alertmanager at {host}: {inert.text(str(failure)) or type(failure).__name__}"
-    return True, f"ok    {name} for tocsin-test/send-test is in Alertmanager; the message follows after its group_wait"
+    follows = (
+        "mode is shadow: no message follows, tocsin shadow report lists it after its group_wait"
+        if settings.mode is Mode.SHADOW
+        else "the message follows after its group_wait"
+    )
+    return True, f"ok    {name} for tocsin-test/send-test is in Alertmanager; {follows}"
 
 
 async def _store(settings: Settings) -> str:
@@ -124,6 +138,14 @@ async def _store(settings: Settings) -> str:
     finally:
         await asyncio.to_thread(store.close)
     return settings.store.path
+
+
+async def _detection(prometheus: Prometheus, learning: timedelta) -> list[Result]:
+    try:
+        return await ask.look(prometheus, learning)
+    except Exception as failure:
+        log.error("check_broke", system="detection", exc_info=True)
+        return [(False, f"wrong detection: internal error ({type(failure).__name__})")]
 
 
 def _place_for(path: Path) -> str:

@@ -19,6 +19,8 @@ from tocsin import __version__
 from tocsin.errors import ConfigurationError, TocsinError
 
 if TYPE_CHECKING:
+    from datetime import timedelta
+
     from tocsin.gitops.git import GitRepository
     from tocsin.settings import Settings
 
@@ -80,6 +82,17 @@ def _http(_: click.Context, __: click.Parameter, value: str | None) -> str | Non
     if parts.scheme not in ("http", "https") or not parts.hostname:
         raise click.BadParameter("it must look like http://alertmanager.monitoring:9093")
     return value
+
+
+def _duration(_: click.Context, __: click.Parameter, value: str) -> "timedelta":
+    """Reads Prometheus's notation."""
+    from tocsin.section import parse_duration  # noqa: PLC0415
+
+    try:
+        found: timedelta = parse_duration(value)
+    except ValueError as failure:
+        raise click.BadParameter(str(failure)) from failure
+    return found
 
 
 class _Group(click.Group):
@@ -205,6 +218,27 @@ def incidents(config: Path | None, incident: str | None, limit: int, as_json: bo
     click.echo(_run(listing.show(_load(config), incident, limit=limit, as_json=as_json)))
 
 
+@main.group()
+def shadow() -> None:
+    """What would have been sent while mode was shadow."""
+
+
+@shadow.command("report")
+@config_option
+@click.option("--since", default="7d", show_default=True, callback=_duration, help="How far back: 24h, 7d, 2w.")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+def shadow_report(config: Path | None, since: "timedelta", as_json: bool) -> None:
+    """Say how many messages would have come, about what, and whether going live is sensible: after 7 quiet days.
+
+    A quiet day has no message of priority high or urgent. Reads the store beside a running service. Sends nothing.
+    """
+    from datetime import UTC, datetime  # noqa: PLC0415
+
+    from tocsin import shadow as shadows  # noqa: PLC0415
+
+    click.echo(shadows.show(_load(config), since, datetime.now(UTC), as_json=as_json))
+
+
 @main.command()
 @_with_repository
 @click.option("--namespace", help="Namespace of the pod.")
@@ -274,6 +308,33 @@ def audit(
     _run(repository.refresh())
     found = audits.audit(repository.snapshot(), apps_file.load(apps))
     click.echo(audits.as_json(found) if as_json else audits.as_markdown(found) if markdown else audits.as_text(found))
+
+
+@main.command()
+@config_option
+@click.option("--plain", is_flag=True, help="Print rule files for Prometheus, Thanos, Mimir or vmalert instead.")
+@click.option(
+    "--output",
+    type=click.Path(exists=True, file_okay=False, path_type=Path),
+    help="Directory to write the files into: kustomize/components/rules. Default: print them.",
+)
+def rules(config: Path | None, plain: bool, output: Path | None) -> None:
+    """Render the detection rules, and those that watch over tocsin, as PrometheusRule objects.
+
+    What differs from cluster to cluster is read from the configuration: `rules`, `destination`, `prometheus` and
+    apps.yaml.
+    """
+    from tocsin import apps_file  # noqa: PLC0415
+    from tocsin.rules import pack  # noqa: PLC0415
+
+    settings = _load(config)
+    groups = pack.render(settings.rules, settings.destination, settings.prometheus, apps_file.load(settings.apps_file))
+    texts = {name: pack.rule_file(text) if plain else pack.prometheus_rule(name, text) for name, text in groups.items()}
+    if output is None:
+        click.echo("---\n".join(texts.values()), nl=False)
+        return
+    for name, text in texts.items():
+        (output / f"{name}.yaml").write_text(text, encoding="utf-8")
 
 
 @main.command()

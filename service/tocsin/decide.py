@@ -74,6 +74,7 @@ class Memory:
     `told_at` and `told_verdict` are written after a successful delivery only. `pending_verdict` is the verdict of
     a message that is still on its way. `firing` maps fingerprints to the instants their alerts started at.
     `version` changes with every write, so that two events about one incident cannot both decide on old memory.
+    `unheard`: the latest notice was made in mode shadow, and nobody got it.
     """
 
     incident_id: str
@@ -83,6 +84,7 @@ class Memory:
     told_at: datetime | None = None
     told_verdict: Verdict | None = None
     pending_verdict: Verdict | None = None
+    unheard: bool = False
 
     @property
     def known_verdict(self) -> Verdict | None:
@@ -110,7 +112,8 @@ def decide(
     overdue = memory.told_at is not None and now - memory.told_at >= settings.repeat_after
     if overdue and memory.pending_verdict is None:
         return Decision(Action.NOTIFY, NoticeReason.REPEAT)
-    if any(memory.firing.get(fingerprint) != starts_at for fingerprint, starts_at in arrival.firing.items()):
+    fresh = any(memory.firing.get(fingerprint) != starts_at for fingerprint, starts_at in arrival.firing.items())
+    if fresh or memory.unheard:
         return Decision(Action.LOOK, SkipReason.SAME)
     return Decision(Action.SKIP, SkipReason.DUPLICATE)
 

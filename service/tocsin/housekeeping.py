@@ -1,13 +1,15 @@
 """What happens at the start and now and then: claims are given back, incidents closed, old rows pruned, gauges set."""
 
 import asyncio
+from collections.abc import Collection
 from datetime import UTC, datetime, timedelta
 
 import structlog
 
 from tocsin import metrics
-from tocsin.decide import DecideSettings
+from tocsin.decide import Action, DecideSettings, SkipReason
 from tocsin.errors import StoreUnavailable
+from tocsin.model import Kind, Mode, NoticeReason, Verdict
 from tocsin.store import deliveries, events, incidents
 from tocsin.store.database import Database
 from tocsin.store.sqlite import StoreSettings
@@ -25,6 +27,14 @@ async def release(database: Database) -> None:
     released = await database.run(events.release, now) + await database.run(deliveries.release, now)
     if released:
         log.info("released", rows=released)
+
+
+async def announce(database: Database, mode: Mode) -> None:
+    """Says in metrics and log that nothing will be sent, if so, and how many messages wait for mode live."""
+    metrics.SHADOW.set(mode is Mode.SHADOW)
+    if mode is Mode.SHADOW:
+        backlog = await database.run_lightly(deliveries.backlog)
+        log.warning("mode_shadow", sent="nothing", waiting=sum(row[2] for row in backlog if row[1] != "dead"))
 
 
 async def keep_house(database: Database, decide: DecideSettings, store: StoreSettings) -> None:
@@ -48,14 +58,47 @@ async def tidy(database: Database, decide: DecideSettings, store: StoreSettings,
         pass
 
 
-async def observe(database: Database, now: datetime) -> None:
-    """Brings the gauges of inbox and outbox up to date; none of them changes when the store does not answer."""
+def expect(channels: Collection[str], sources: Collection[str]) -> None:
+    """Makes every series that can be named beforehand, at 0: Prometheus sees the first event of each as an increase.
+
+    `channels` are the configured ones, `sources` where lookups are made.
+    """
+    for code in ("200", "400", "401", "413", "503"):
+        metrics.WEBHOOKS.labels(code)
+    for told in NoticeReason:
+        metrics.DECISIONS.labels(Action.NOTIFY.value, told.value)
+    for silent in SkipReason:
+        metrics.DECISIONS.labels(Action.SKIP.value, silent.value)
+    for kind in Kind:
+        for verdict in Verdict:
+            metrics.NOTICES.labels(kind.value, verdict.value)
+    for source in sources:
+        metrics.GAPS.labels(source)
+    for channel in channels:
+        for outcome in ("sent", "retry", "dead"):
+            metrics.DELIVERIES.labels(channel, outcome)
+    for stage in ("advance", "enrich", "deliver"):
+        metrics.STAGE_SECONDS.labels(stage)
+
+
+async def observe(database: Database, channels: Collection[str], now: datetime) -> None:
+    """Brings the gauges of inbox and outbox up to date, with 0 for each of `channels` that has nothing to send.
+
+    Where the store does not answer none of them changes, other than the one that says so.
+    """
+    metrics.STORE_UP.set(0)
     oldest = await database.run_lightly(events.oldest_at)
+    newest = await database.run_lightly(events.newest_at)
     backlog = await database.run_lightly(deliveries.backlog)
+    metrics.STORE_UP.set(1)
     metrics.OLDEST_EVENT.set((now - oldest).total_seconds() if oldest else 0)
+    metrics.LAST_WEBHOOK.set(newest.timestamp() if newest else 0)
     metrics.OUTBOX.clear()
     metrics.OLDEST_MESSAGE.clear()
-    waiting: dict[str, float] = {}
+    waiting = dict.fromkeys(channels, 0.0)
+    for channel in channels:
+        for state in ("due", "claimed", "dead"):
+            metrics.OUTBOX.labels(channel, state)
     for channel, state, number, since_at in backlog:
         metrics.OUTBOX.labels(channel, state).set(number)
         if state != "dead":

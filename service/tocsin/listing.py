@@ -1,14 +1,13 @@
 """What `tocsin incidents` prints, read from the store beside a running service."""
 
 import json
-import sqlite3
-from pathlib import Path
 from typing import Any
 
 from tocsin import inert
-from tocsin.errors import StoreUnavailable, TocsinError
+from tocsin.errors import TocsinError
 from tocsin.settings import Settings
 from tocsin.store import incidents
+from tocsin.store.sqlite import reading
 from tocsin.units import count
 
 
@@ -17,35 +16,14 @@ async def show(settings: Settings, incident: str | None, *, limit: int, as_json:
 
     Raises TocsinError when the store cannot be read or has no such incident.
     """
-    connection = _open(settings.store.path)
-    try:
+    with reading(settings.store.path) as tx:
         if incident is None:
-            rows = incidents.listing(connection, limit)
+            rows = incidents.listing(tx, limit)
             return json.dumps(rows, indent=2) if as_json else _table(rows)
-        found = incidents.detail(connection, incident)
-    except sqlite3.Error as failure:
-        raise StoreUnavailable(f"cannot read the store {settings.store.path}: {failure}") from failure
-    finally:
-        connection.close()
+        found = incidents.detail(tx, incident)
     if found is None:
         raise TocsinError(f"no incident, or more than one, has an ID that begins with {incident}")
     return json.dumps(found, indent=2) if as_json else _page(found)
-
-
-def _open(path: str) -> sqlite3.Connection:
-    if not Path(path).exists():
-        raise StoreUnavailable(f"there is no store at {path}; is store.path what the service uses?")
-    try:
-        # Read-only: a second connection that never writes nor checkpoints is safe beside the service.
-        connection = sqlite3.connect(f"{Path(path).absolute().as_uri()}?mode=ro", uri=True, isolation_level=None)
-    except sqlite3.Error as failure:
-        raise StoreUnavailable(f"cannot read the store {path}: {failure}") from failure
-    try:
-        connection.execute("SELECT version FROM schema_version").fetchall()
-    except sqlite3.Error as failure:
-        connection.close()
-        raise StoreUnavailable(f"cannot read the store {path}: {failure}") from failure
-    return connection
 
 
 def _table(rows: list[Any]) -> str:
@@ -78,7 +56,8 @@ def _page(found: Any) -> str:
             lines += [f"         - {_shown(reason)}" for reason in (assessment["headline"], *assessment["reasons"])]
     for row in found["deliveries"]:
         error = f": {_shown(row['error'])}" if row["error"] else ""
-        lines.append(f"message  {row['channel']} {row['state']} after {count(row['attempts'], 'attempt')}{error}")
+        fate = ", not sent" if row["state"] == "shadow" else f" after {count(row['attempts'], 'attempt')}"
+        lines.append(f"message  {row['channel']} {row['state']}{fate}{error}")
     return "\n".join(lines)
 
 

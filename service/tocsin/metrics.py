@@ -1,7 +1,12 @@
-"""tocsin's own metrics. Label values come from enums and the configuration, never from an alert."""
+"""tocsin's own metrics. Label values come from enums and the configuration, never from an alert.
+
+docs/metrics.md says what each is for; `housekeeping.expect` makes every series that can be named beforehand.
+"""
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 from prometheus_client.exposition import CONTENT_TYPE_LATEST, generate_latest
+
+from tocsin import __version__
 
 REGISTRY = CollectorRegistry()
 CONTENT_TYPE = CONTENT_TYPE_LATEST
@@ -18,6 +23,9 @@ NOTICES = Counter("tocsin_notices", "Notices by kind and verdict.", ["kind", "ve
 GAPS = Counter("tocsin_gaps", "Lookups that failed into a visible gap, by source.", ["source"], registry=REGISTRY)
 EVENT_FAILURES = Counter(
     "tocsin_event_failures", "Events whose processing failed and is tried again.", registry=REGISTRY
+)
+EVENTS_DEAD = Counter(
+    "tocsin_events_dead", "Events that were given up and forwarded without an explanation.", registry=REGISTRY
 )
 DELIVERIES = Counter(
     "tocsin_deliveries",
@@ -36,6 +44,11 @@ STAGE_SECONDS = Histogram(
 OLDEST_EVENT = Gauge(
     "tocsin_oldest_event_age_seconds", "Age of the oldest webhook not yet processed.", registry=REGISTRY
 )
+LAST_WEBHOOK = Gauge(
+    "tocsin_last_webhook_timestamp_seconds",
+    "Unix time of the newest webhook in the store, 0 when there is none.",
+    registry=REGISTRY,
+)
 OUTBOX = Gauge(
     "tocsin_outbox_messages",
     "Messages not sent, by channel and state (due, claimed, dead).",
@@ -48,6 +61,16 @@ OLDEST_MESSAGE = Gauge(
     ["channel"],
     registry=REGISTRY,
 )
+STORE_UP = Gauge("tocsin_store_up", "Whether the store answered this scrape, 1 or 0.", registry=REGISTRY)
+SHADOW = Gauge("tocsin_shadow", "Whether mode is shadow, in which nothing is sent, 1 or 0.", registry=REGISTRY)
+GITOPS_REFRESHED = Gauge(
+    "tocsin_gitops_refreshed_timestamp_seconds",
+    "Unix time at which the GitOps repository was last known to stand where it was read; 0 before it was ever read.",
+    ["source"],
+    registry=REGISTRY,
+)
+BUILD = Gauge("tocsin_build_info", "Always 1; the version is a label.", ["version"], registry=REGISTRY)
+BUILD.labels(__version__).set(1)
 
 
 def exposition() -> bytes:

@@ -13,6 +13,13 @@ from datetime import datetime
 from enum import StrEnum
 
 
+class Mode(StrEnum):
+    """Whether messages leave; in `shadow` they are only recorded."""
+
+    LIVE = "live"
+    SHADOW = "shadow"
+
+
 class Kind(StrEnum):
     """What an alert is about; the alert name decides, through the configuration."""
 

@@ -4,6 +4,8 @@
     advance   identify -> decide -> enrich -> assess -> render -> store: incident, notice, deliveries, COMMIT
     deliver   send one message through one channel, then settle its row; what was told is remembered here only
 
+In mode shadow the story ends before the last step: messages are stored as such, and nothing is sent.
+
 Each step claims one row and settles it. A process that dies in between leaves the row claimed; it comes back when its
 lease ends, or at the next start. So nothing accepted is lost, and what is told twice is what was in flight.
 """
@@ -23,7 +25,7 @@ from tocsin.explain import Explainer, Rules
 from tocsin.findings import Findings
 from tocsin.hands import Hands
 from tocsin.identify import IdentifySettings
-from tocsin.model import Accepted, Kind, Message, Priority
+from tocsin.model import Accepted, Kind, Message, Mode, Priority
 from tocsin.outlet import Outlet
 from tocsin.progress import Elsewhere, Plan, bury, give_up, put_off, recall, store
 from tocsin.report import Report
@@ -46,13 +48,26 @@ PLAIN_ALERTS = 10
 class Pipeline:
     """Steps over the store. `inbox.hands` and `outboxes` are told of rows that they may work on."""
 
-    def __init__(self, database: Database, rules: Rules, explainer: Explainer, outlets: Sequence[Outlet]) -> None:
+    def __init__(
+        self,
+        database: Database,
+        rules: Rules,
+        explainer: Explainer,
+        outlets: Sequence[Outlet],
+        mode: Mode = Mode.LIVE,
+    ) -> None:
+        self._mode = mode
         self._database = database
         self.inbox = Inbox(database, EVENT_LEASE + rules.enrich.deadline)
         self.outboxes: Mapping[str, Hands[Delivery]] = {}
         self._rules = rules
         self.explainer = explainer
         self._outlets = {outlet.name: outlet for outlet in outlets}
+
+    @property
+    def sends(self) -> bool:
+        """Whether messages leave; in mode shadow they are only recorded."""
+        return self._mode is Mode.LIVE
 
     # -- receive ------------------------------------------------------------------------------------------------
 
@@ -94,7 +109,10 @@ class Pipeline:
         deadline_at = asyncio.get_running_loop().time() + self._rules.enrich.deadline.total_seconds()
         found, gaps = await self.explainer.identify(group)
         memories, elsewhere = await self._database.run_lightly(
-            recall, [case.key for case in found], {(case.subject.cluster, case.domain) for case in found if case.domain}
+            recall,
+            [case.key for case in found],
+            {(case.subject.cluster, case.domain) for case in found if case.domain},
+            self._mode,
         )
         decisions = {case.key: self._decide(case, memories, elsewhere, now) for case in found}
         open_cases = [case for case in found if decisions[case.key].action is not Action.SKIP]
@@ -112,7 +130,8 @@ class Pipeline:
             messages = self._render(report, decision)
             plans.append(Plan(_row(case, memory, report, self._rules.identify, now), decision, report, messages))
         room = {name: hands.free for name, hands in self.outboxes.items()}
-        for delivery in await self._database.run_lightly(store, event.id, plans, now, room, DELIVERY_LEASE):
+        given = await self._database.run_lightly(store, event.id, plans, now, self._mode, room, DELIVERY_LEASE)
+        for delivery in given:
             self.outboxes[delivery.message.channel].give(delivery)
         self._wake_outboxes(name for name, lanes in room.items() if not lanes)
         await asyncio.sleep(0)  # messages first, then the log
@@ -160,7 +179,8 @@ class Pipeline:
         title = "tocsin could not explain an alert"
         text = f"Processing failed {event.attempts} times ({error}). What Alertmanager sent:\n{_plainly(event.body)}"
         messages = [outlet.render_plain(title, text, Priority.HIGH) for outlet in self._outlets.values()]
-        await self._database.run(give_up, event.id, error, messages, now)
+        await self._database.run(give_up, event.id, error, messages, now, self._mode)
+        metrics.EVENTS_DEAD.inc()
         self._wake_outboxes(self.outboxes)
 
     # -- deliver ------------------------------------------------------------------------------------------------
@@ -173,7 +193,9 @@ class Pipeline:
         return delivery is not None
 
     async def claim_delivery(self, channel: str, now: datetime) -> Delivery | None:
-        """The oldest due message of a channel, None when none is due."""
+        """The oldest due message of a channel, None when none is due; in mode shadow none ever is."""
+        if not self.sends:
+            return None
         return await self._database.run_lightly(deliveries.claim, channel, now, DELIVERY_LEASE)
 
     async def work_on_delivery(self, delivery: Delivery, now: datetime) -> None:

@@ -13,7 +13,7 @@ from tocsin.deliver.console import ConsoleSettings
 from tocsin.deliver.ntfy import NtfySettings
 from tocsin.deliver.pushover import PushoverSettings
 from tocsin.errors import ConfigurationError, LookupFailed, TocsinError
-from tocsin.model import Message
+from tocsin.model import Message, Mode
 from tocsin.settings import ChannelSettings, Settings
 from tocsin.store import deliveries, events
 from tocsin.store.sqlite import Sqlite
@@ -36,7 +36,7 @@ async def messages(settings: Settings, payload: bytes, *, kind: str | None, offl
     Raises BadPayload for what the receiver would answer 400, TocsinError when processing fails.
     """
     chosen = _channels(settings, kind)
-    settings = settings.model_copy(update={"channels": chosen})
+    settings = settings.model_copy(update={"channels": chosen, "mode": Mode.LIVE})
     apps = apps_file.load(settings.apps_file)
     connected = connect(chosen)
     found = sources(settings)

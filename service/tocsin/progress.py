@@ -10,7 +10,7 @@ from pydantic import TypeAdapter
 from tocsin import inert
 from tocsin.decide import Action, Decision, Memory
 from tocsin.findings import Gap
-from tocsin.model import Kind, Message, NoticeReason, Priority, Verdict
+from tocsin.model import Kind, Message, Mode, NoticeReason, Priority, Verdict
 from tocsin.outlet import Outlet
 from tocsin.report import Report
 from tocsin.store import deliveries, events, incidents
@@ -36,14 +36,20 @@ class Plan:
 
 
 def recall(
-    tx: Transaction, keys: Sequence[Key], domains: Collection[tuple[str, str]]
+    tx: Transaction, keys: Sequence[Key], domains: Collection[tuple[str, str]], mode: Mode
 ) -> tuple[dict[Key, Memory], Elsewhere]:
     """What is remembered of incidents, and who else has an open one with these (cluster, registrable domain)."""
-    return incidents.recall(tx, keys), {pair: incidents.elsewhere(tx, *pair) for pair in domains}
+    return incidents.recall(tx, keys, mode), {pair: incidents.elsewhere(tx, *pair) for pair in domains}
 
 
 def store(
-    tx: Transaction, event_id: str, plans: Sequence[Plan], now: datetime, room: Mapping[str, int], lease: timedelta
+    tx: Transaction,
+    event_id: str,
+    plans: Sequence[Plan],
+    now: datetime,
+    mode: Mode,
+    room: Mapping[str, int],
+    lease: timedelta,
 ) -> list[Delivery]:
     """Writes incidents, notices and deliveries, and settles the event.
 
@@ -59,7 +65,7 @@ def store(
         verdict = plan.report.assessment.verdict
         notice_id = _tell(tx, plan.row.id, plan.report.reason, verdict, plan.report, now)
         for message in plan.messages:
-            deliveries.insert(tx, new_id(now), notice_id, plan.row.id, message, now)
+            deliveries.insert(tx, new_id(now), notice_id, plan.row.id, message, now, mode)
     events.finish(tx, event_id)
     addressed = {message.channel for plan in plans for message in plan.messages}
     return [delivery for channel in addressed for delivery in _claim(tx, channel, now, room.get(channel, 0), lease)]
@@ -73,12 +79,12 @@ def _claim(tx: Transaction, channel: str, now: datetime, most: int, lease: timed
         yield delivery
 
 
-def give_up(tx: Transaction, event_id: str, error: str, messages: Sequence[Message], now: datetime) -> None:
+def give_up(tx: Transaction, event_id: str, error: str, messages: Sequence[Message], now: datetime, mode: Mode) -> None:
     """Buries an event that cannot be processed and puts its plain messages on their way, as an incident of its own."""
     incidents.record(tx, _unexplained_event(event_id), now)
     notice_id = _tell(tx, event_id, NoticeReason.FIRST, Verdict.UNJUDGED, None, now)
     for message in messages:
-        deliveries.insert(tx, new_id(now), notice_id, event_id, message, now)
+        deliveries.insert(tx, new_id(now), notice_id, event_id, message, now, mode)
     events.bury(tx, event_id, error)
 
 

@@ -19,8 +19,10 @@ from tocsin.enrich.prometheus_settings import PrometheusSettings
 from tocsin.enrich.settings import EnrichSettings
 from tocsin.gitops.settings import GitOpsSettings
 from tocsin.identify import IdentifySettings
+from tocsin.model import Mode
 from tocsin.retry import RetrySettings
 from tocsin.routing import Route, RoutingSettings
+from tocsin.rules.settings import RulesSettings
 from tocsin.yaml_file import nearest
 
 ChannelSettings = Annotated[ConsoleSettings | NtfySettings | PushoverSettings, Field(discriminator="type")]
@@ -31,6 +33,11 @@ class Settings(Boot):
 
     model_config = ConfigDict(extra="forbid")
 
+    mode: Mode = Field(
+        Mode.LIVE,
+        description="live, or shadow: everything is decided, written and remembered, but no channel is sent anything. "
+        "`tocsin shadow report` tells what would have been sent.",
+    )
     apps_file: Path | None = Field(
         None, description="Which workloads are bounded; relative to this file. Left out, the packaged default is used."
     )
@@ -43,6 +50,7 @@ class Settings(Boot):
     assess: AssessSettings = section(AssessSettings)
     routes: RoutingSettings = section(RoutingSettings)
     retry: RetrySettings = section(RetrySettings)
+    rules: RulesSettings = section(RulesSettings)
     channels: dict[str, ChannelSettings] = Field(
         default_factory=dict,
         description="Where messages go, by a name of your own. Without any, messages are printed to standard output.",

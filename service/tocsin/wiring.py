@@ -14,7 +14,7 @@ from tocsin.enrich.prometheus import Prometheus
 from tocsin.enrich.volume import VolumeLookups
 from tocsin.explain import Explainer, OwnerLookup, Rules
 from tocsin.gitops.repository import Repository, keep_fresh
-from tocsin.housekeeping import keep_house, observe, release
+from tocsin.housekeeping import announce, expect, keep_house, observe, release
 from tocsin.model import Kind
 from tocsin.outlet import Outlet
 from tocsin.pipeline import Pipeline
@@ -24,6 +24,7 @@ from tocsin.store.database import Database
 __all__ = [
     "Connected",
     "Sources",
+    "announce",
     "build_pipeline",
     "connect",
     "keep_fresh",
@@ -86,8 +87,10 @@ def build_pipeline(
         from tocsin.enrich.declared import DeclaredOwners  # noqa: PLC0415 - only what is configured is loaded
 
         owners.append(DeclaredOwners(found.repository))
-    explainer = Explainer(database, rules, _enrichers(settings, found, offline=offline), owners)
-    return Pipeline(database, rules, explainer, outlets)
+    enrichers = _enrichers(settings, found, offline=offline)
+    explainer = Explainer(database, rules, enrichers, owners)
+    expect([outlet.name for outlet in outlets], [each.source for each in enrichers])
+    return Pipeline(database, rules, explainer, outlets, settings.mode)
 
 
 def _enrichers(settings: Settings, found: Sources, *, offline: bool) -> list[Enricher]:

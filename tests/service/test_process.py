@@ -29,6 +29,7 @@ from fake_ntfy import FakeNtfy, error
 from fake_pushover import FakePushover
 from kit import Process, alert, body, command, novel, tocsin, until
 from scripted import HANG, ScriptedServer, Seen
+from tocsin import __version__
 from tocsin.web.settings import ServerSettings
 from tocsin.web.webhook import Webhook
 
@@ -319,7 +320,7 @@ async def test_health_readiness_and_metrics(tmp_path: Path, ntfy: FakeNtfy) -> N
             "tocsin_alerts_accepted_total": 1,
             'tocsin_decisions_total{action="notify",reason="first"}': 1,
             'tocsin_notices_total{kind="novel",verdict="unexplained"}': 1,
-            'tocsin_gaps_total{source="Prometheus"}': 1,
+            'tocsin_gaps_total{source="Prometheus"}': 0,  # not configured is not failed
             'tocsin_deliveries_total{channel="phone",outcome="dead"}': 1,
             'tocsin_outbox_messages{channel="phone",state="dead"}': 1,
             "tocsin_oldest_event_age_seconds": 0,
@@ -330,6 +331,27 @@ async def test_health_readiness_and_metrics(tmp_path: Path, ntfy: FakeNtfy) -> N
             assert (name, await sample(process, name)) == (name, value)
         async with aiohttp.ClientSession() as session, session.get(f"{process.url}/metrics") as response:
             assert response.headers["Content-Type"].startswith("text/plain; version=")
+
+
+async def test_what_rules_ask_for_is_there_before_anything_happened(tmp_path: Path, ntfy: FakeNtfy) -> None:
+    async with tocsin(tmp_path, phone(ntfy)) as process:
+        for name, value in {
+            f'tocsin_build_info{{version="{__version__}"}}': 1,
+            "tocsin_store_up": 1,
+            "tocsin_oldest_event_age_seconds": 0,
+            "tocsin_last_webhook_timestamp_seconds": 0,
+            "tocsin_events_dead_total": 0,
+            'tocsin_oldest_message_age_seconds{channel="phone"}': 0,
+            'tocsin_outbox_messages{channel="phone",state="dead"}': 0,
+            'tocsin_deliveries_total{channel="phone",outcome="dead"}': 0,
+            'tocsin_gaps_total{source="Prometheus"}': 0,
+            'tocsin_gaps_total{source="GitOps repository"}': 0,
+            'tocsin_webhooks_total{code="503"}': 0,
+            'tocsin_gitops_refreshed_timestamp_seconds{source="git"}': None,
+        }.items():
+            assert (name, await sample(process, name)) == (name, value)
+        assert (await post(process, body(novel())))[0] == 200
+        assert (await sample(process, "tocsin_last_webhook_timestamp_seconds") or 0) > 0
 
 
 async def test_readiness_goes_and_comes_back_with_the_store(tmp_path: Path) -> None:

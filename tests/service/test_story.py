@@ -1,108 +1,19 @@
 """The whole story in process: payload in, provider out, with the process gone between every two steps."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass, field
-from datetime import datetime, timedelta
-from functools import partial
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
 
-from kit import START, alert, body, novel
-from tocsin import apps_file
+from house import NOW, House, Phone, Source
+from kit import alert, body, novel
+from tocsin import metrics
 from tocsin.decide import DecideSettings
 from tocsin.enrich.settings import EnrichSettings
 from tocsin.errors import LookupFailed, PermanentError, TemporaryError
-from tocsin.findings import Findings, Inquiry, Lookups
-from tocsin.model import Message
-from tocsin.outlet import Outlet
-from tocsin.render import console
+from tocsin.findings import Findings, Lookups
 from tocsin.retry import RetrySettings
-from tocsin.settings import Settings
 from tocsin.store import deliveries, events, incidents
-from tocsin.store.sqlite import Sqlite
-from tocsin.wiring import Sources, build_pipeline
-
-NOW = START + timedelta(minutes=11)
-
-
-@dataclass
-class Phone:
-    """A channel that remembers what it was sent, and fails when told to."""
-
-    name: str = "phone"
-    sent: list[Message] = field(default_factory=list)
-    failures: list[Exception] = field(default_factory=list)
-
-    async def send(self, message: Message, delivery_id: str) -> None:
-        if self.failures:
-            raise self.failures.pop(0)
-        self.sent.append(message)
-
-    @property
-    def outlet(self) -> Outlet:
-        render = partial(console.report, channel=self.name)
-        return Outlet(self.name, render, partial(console.plain, channel=self.name), self.send)
-
-    @property
-    def texts(self) -> list[str]:
-        return [str(message.body["text"]) for message in self.sent]
-
-
-@dataclass
-class Source:
-    """An enricher whose answers the test chooses."""
-
-    source: str = "Prometheus"
-    missing: tuple[str, ...] = ("first-seen",)
-    asked: list[Inquiry] = field(default_factory=list)
-    answer: Findings | Exception = field(default_factory=Findings)
-
-    def applies(self, inquiry: Inquiry) -> bool:
-        return True
-
-    async def look(self, inquiry: Inquiry) -> Findings:
-        self.asked.append(inquiry)
-        if isinstance(self.answer, Exception):
-            raise self.answer
-        return self.answer
-
-
-class House:
-    """tocsin without its server: a store on disk that survives `crash`, and the steps in between."""
-
-    def __init__(self, path: Path, phones: Sequence[Phone], source: Source, **changes: object) -> None:
-        self.path, self.phones, self.source = path, phones, source
-        self.settings = Settings(**changes)  # type: ignore[arg-type]
-        self.open()
-
-    def open(self) -> None:
-        self.store = Sqlite(str(self.path))
-        self.store.open()
-        self.pipeline = build_pipeline(
-            self.settings, apps_file.load(), self.store, Sources(None, None), [p.outlet for p in self.phones]
-        )
-        self.pipeline.explainer.enrichers = [self.source]
-
-    async def crash(self) -> None:
-        """The process is gone and a new one starts: what was claimed is released, memory is the file."""
-        self.store.close()
-        self.open()
-        await self.store.run(events.release, NOW)
-        await self.store.run(deliveries.release, NOW)
-
-    async def settle(self, now: datetime = NOW) -> None:
-        """Runs every due step."""
-        while await self.pipeline.advance(now):
-            pass
-        for phone in self.phones:
-            while await self.pipeline.deliver(phone.name, now):
-                pass
-
-    async def hear(self, *alerts: dict[str, object], now: datetime = NOW, **changes: object) -> None:
-        """Receives one webhook and runs every due step."""
-        await self.pipeline.receive(body(*alerts, **changes), now)
-        await self.settle(now)
 
 
 @pytest.fixture
@@ -338,10 +249,12 @@ async def test_an_event_that_cannot_be_processed_is_forwarded_plainly(
     def broken(*_: object) -> None:
         raise RuntimeError("a mistake of ours")
 
+    dead = metrics.REGISTRY.get_sample_value("tocsin_events_dead_total") or 0
     monkeypatch.setattr("tocsin.explain.classify", broken)
     await house.hear(novel())
     assert phone.sent == []
     await house.settle(NOW + timedelta(minutes=1))
     assert len(phone.sent) == 1
+    assert metrics.REGISTRY.get_sample_value("tocsin_events_dead_total") == dead + 1
     assert "recyclarr" in phone.texts[0]
     house.store.close()

@@ -56,6 +56,7 @@ CASES = {
         Action.SKIP,
         SkipReason.DUPLICATE,
     ),
+    "what was told in mode shadow only is looked at": (memory(unheard=True), FIRES, Action.LOOK, SkipReason.SAME),
     "a resolved alert is no news": (memory(), ENDS, Action.SKIP, SkipReason.QUIET),
     "one that was never seen firing neither": (None, ENDS, Action.SKIP, SkipReason.UNSEEN),
     "nor the second Alertmanager's resolved": (memory(firing={}), ENDS, Action.SKIP, SkipReason.DUPLICATE),

@@ -1,11 +1,14 @@
-"""The outbox: one row for each message and channel. States: due -> claimed -> sent, or dead with its reason."""
+"""The outbox: one row for each message and channel. States: due -> claimed -> sent, or dead with its reason.
+
+In mode shadow a message is only recorded, as `shadow`; nothing ever claims it.
+"""
 
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from tocsin.model import Message
+from tocsin.model import Message, Mode
 from tocsin.store.database import Transaction, from_us, to_us
 
 LONG = timedelta(hours=1)
@@ -44,14 +47,21 @@ def tell(
 
 
 def insert(
-    tx: Transaction, delivery_id: str, notice_id: str, incident_id: str, message: Message, now: datetime
+    tx: Transaction,
+    delivery_id: str,
+    notice_id: str,
+    incident_id: str,
+    message: Message,
+    now: datetime,
+    mode: Mode = Mode.LIVE,
 ) -> None:
-    """Puts one message for one channel on its way."""
+    """Puts one message for one channel on its way; in mode shadow only records it."""
+    state, settled_at = ("due", None) if mode is Mode.LIVE else ("shadow", to_us(now))
     tx.execute(
-        "INSERT INTO delivery (id, incident_id, notice_id, channel, title, body, state, due_at, created_at)"
-        " VALUES (?, ?, ?, ?, ?, ?, 'due', ?, ?)",
+        "INSERT INTO delivery (id, incident_id, notice_id, channel, title, body, state, due_at, created_at, settled_at)"
+        " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
         (delivery_id, incident_id, notice_id, message.channel, message.title)
-        + (json.dumps(message.body, ensure_ascii=False), to_us(now), to_us(now)),
+        + (json.dumps(message.body, ensure_ascii=False), state, to_us(now), to_us(now), settled_at),
     )
 
 

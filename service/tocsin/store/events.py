@@ -78,6 +78,12 @@ def oldest_at(tx: Transaction) -> datetime | None:
     return from_us(row[0]) if row and row[0] is not None else None
 
 
+def newest_at(tx: Transaction) -> datetime | None:
+    """When the newest event was received, None when none is stored. Identities sort by time."""
+    row = tx.execute("SELECT received_at FROM event ORDER BY id DESC LIMIT 1").fetchone()
+    return from_us(row[0]) if row else None
+
+
 def prune(tx: Transaction, before: datetime, limit: int) -> int:
     """Deletes up to `limit` settled events received before an instant; dead ones count as settled."""
     return tx.execute(

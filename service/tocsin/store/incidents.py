@@ -2,12 +2,12 @@
 
 import json
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
 from tocsin.decide import DecideSettings, Memory
-from tocsin.model import AlertStatus, Verdict
+from tocsin.model import AlertStatus, Mode, Verdict
 from tocsin.store.database import Transaction, from_us, to_us
 
 Key = tuple[str, ...]
@@ -70,8 +70,12 @@ def known_alerts(tx: Transaction, fingerprints: Collection[str]) -> dict[str, Kn
     return found
 
 
-def recall(tx: Transaction, keys: Collection[Key]) -> dict[Key, Memory]:
-    """What is remembered of the open incidents with these keys."""
+def recall(tx: Transaction, keys: Collection[Key], mode: Mode = Mode.LIVE) -> dict[Key, Memory]:
+    """What is remembered of the open incidents with these keys.
+
+    In mode shadow a message counts as told from when it was stored on: live, it would have left at once. In mode live
+    what was only recorded in shadow was told to nobody.
+    """
     found: dict[Key, Memory] = {}
     for chunk in _chunks([json.dumps(key) for key in keys]):
         rows = tx.execute(
@@ -81,30 +85,67 @@ def recall(tx: Transaction, keys: Collection[Key]) -> dict[Key, Memory]:
         ).fetchall()
         ids = [row[0] for row in rows]
         firing: dict[str, dict[str, datetime]] = {incident_id: {} for incident_id in ids}
-        pending: dict[str, list[Verdict]] = {incident_id: [] for incident_id in ids}
+        unsent = _unsent(tx, ids)
         for incident_id, fingerprint, starts_at in tx.execute(
             "SELECT incident_id, fingerprint, starts_at FROM alert"
             f" WHERE status = 'firing' AND incident_id IN ({_marks(ids)})",
             ids,
         ).fetchall():
             firing[incident_id][fingerprint] = from_us(starts_at)
-        for incident_id, verdict in tx.execute(
-            "SELECT d.incident_id, n.verdict FROM delivery d JOIN notice n ON n.id = d.notice_id"
-            f" WHERE d.state IN ('due', 'claimed') AND n.report <> '' AND d.incident_id IN ({_marks(ids)})",
-            ids,
-        ).fetchall():
-            pending[incident_id].append(Verdict(verdict))
         for row in rows:
-            found[tuple(json.loads(row[2]))] = Memory(
+            memory = Memory(
                 incident_id=row[0],
                 version=row[1],
                 seen=row[3],
                 firing=firing[row[0]],
                 told_at=from_us(row[4]) if row[4] is not None else None,
                 told_verdict=Verdict(row[5]) if row[5] else None,
-                pending_verdict=max(pending[row[0]], key=lambda verdict: verdict.rank, default=None),
             )
+            found[tuple(json.loads(row[2]))] = _with_unsent(memory, unsent.get(row[0], []), mode)
     return found
+
+
+@dataclass(frozen=True, slots=True)
+class _Unsent:
+    """A message that did not leave: still on its way, or recorded in mode shadow."""
+
+    shadow: bool
+    verdict: Verdict
+    created_at: datetime
+
+
+def _unsent(tx: Transaction, ids: Sequence[str]) -> dict[str, list[_Unsent]]:
+    """Messages with a report that did not leave, by incident, in the order of their notices.
+
+    One of mode shadow is left out once a later notice was sent, or is on its way.
+    """
+    found: dict[str, list[_Unsent]] = {}
+    for incident_id, shadow, verdict, created_at in tx.execute(
+        "SELECT d.incident_id, d.state = 'shadow', n.verdict, d.created_at"
+        " FROM delivery d JOIN notice n ON n.id = d.notice_id"
+        f" WHERE d.state IN ('due', 'claimed', 'shadow') AND n.report <> '' AND d.incident_id IN ({_marks(ids)})"
+        " AND (d.state <> 'shadow' OR NOT EXISTS (SELECT 1 FROM delivery e JOIN notice m ON m.id = e.notice_id"
+        "  WHERE e.incident_id = d.incident_id AND e.state IN ('due', 'claimed', 'sent') AND m.report <> ''"
+        "  AND m.id > n.id)) ORDER BY n.id, d.id",
+        ids,
+    ).fetchall():
+        found.setdefault(incident_id, []).append(_Unsent(bool(shadow), Verdict(verdict), from_us(created_at)))
+    return found
+
+
+def _with_unsent(memory: Memory, unsent: Sequence[_Unsent], mode: Mode) -> Memory:
+    if not unsent:
+        return memory
+    if mode is Mode.SHADOW:
+        last = unsent[-1]
+        latest = memory.told_at is None or memory.told_at <= last.created_at
+        return replace(memory, told_at=last.created_at, told_verdict=last.verdict) if latest else memory
+    pending = [message.verdict for message in unsent if not message.shadow]
+    return replace(
+        memory,
+        pending_verdict=max(pending, key=lambda verdict: verdict.rank, default=None),
+        unheard=any(message.shadow for message in unsent),
+    )
 
 
 def elsewhere(tx: Transaction, cluster: str, domain: str) -> list[tuple[Key, str]]:

@@ -11,7 +11,7 @@ import os
 import queue
 import sqlite3
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
@@ -193,6 +193,25 @@ def _as_unavailable(failure: Exception) -> Exception:
         log.error("store_unavailable", error=str(failure))
         return StoreUnavailable(f"the store cannot write: {failure}")
     return failure
+
+
+@contextlib.contextmanager
+def reading(path: str) -> Iterator[Transaction]:
+    """A transaction that only reads, beside a running service.
+
+    Raises StoreUnavailable where there is no store, or it cannot be read; also for what fails inside the block.
+    """
+    if not Path(path).exists():
+        raise StoreUnavailable(f"there is no store at {path}; is store.path what the service uses?")
+    try:
+        # Read-only: a second connection that never writes nor checkpoints is safe beside the service.
+        uri = f"{Path(path).absolute().as_uri()}?mode=ro"
+        with contextlib.closing(sqlite3.connect(uri, uri=True, isolation_level=None)) as connection:
+            connection.execute("BEGIN")
+            connection.execute("SELECT version FROM schema_version").fetchall()
+            yield connection
+    except sqlite3.Error as failure:
+        raise StoreUnavailable(f"cannot read the store {path}: {failure}") from failure
 
 
 def migrate(connection: sqlite3.Connection) -> None:
