@@ -55,7 +55,7 @@ METRICS: dict[str, MetricWrapperBase] = {
 def test_every_metric_is_documented_with_its_labels(name: str) -> None:
     labels = ",".join(METRICS[name]._labelnames)
     shown = f"`{name}{{{labels}}}`" if labels else f"`{name}`"
-    assert shown in PAGES["docs/operations.md"]
+    assert shown in PAGES["docs/metrics.md"]
 
 
 @pytest.mark.parametrize("name", matches(r"\btocsin_[a-z_]+", [name for name in PAGES if name.startswith("docs/")]))
