@@ -20,6 +20,7 @@ async def test_without_real_parts_it_says_so_and_plays_the_record(tmp_path: Path
     text = output.decode()
     assert process.returncode == 0, text
     assert text.startswith("Prometheus and Alertmanager cannot be found here")
-    assert "WRONG" not in text
+    assert "WRONG" not in text and "Not known" not in text
     for begins in ("Unexplained: media/recyclarr", "Explained: media/sonarr", "Suspicious: home/node-red"):
         assert text.count(begins) == 1
+    assert "ok    a rollout with the old names only: 0 messages" in text

@@ -150,7 +150,7 @@ class Cluster:
         return self.run(namespace, name)
 
     def create(self, workload: Workload, at: float) -> Pod:
-        """A pod with a name like Kubernetes gives it; the caller adds it to `pods`."""
+        """A pod with a name like Kubernetes gives it, which asks for all its names; the caller adds it to `pods`."""
         match workload.kind:
             case "CronJob":
                 owner = ("Job", f"{workload.name}-{int(at // 60)}")
@@ -159,7 +159,10 @@ class Cluster:
             case _:
                 owner = (workload.kind, workload.name)
         name = f"{workload.name}-0" if workload.kind == "StatefulSet" else f"{owner[1]}-{self._letters(5)}"
-        return Pod(workload, name, owner, at)
+        pod = Pod(workload, name, owner, at)
+        for each in workload.names:
+            pod.ask(each)
+        return pod
 
     def pass_time(self, until: float | None = None) -> None:
         """Lets everything happen that happens by itself, and removes pods that ended a minute ago."""
@@ -173,6 +176,7 @@ class Cluster:
     def readings(self) -> Iterator[Reading]:
         """Every series as of now."""
         self.pass_time()
+        yield from exposition.agent()
         for pod in self.pods:
             yield from exposition.hubble(pod)
             if pod.ends_at > self._seen_at:

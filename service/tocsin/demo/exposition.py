@@ -14,6 +14,11 @@ if TYPE_CHECKING:
 
 Labels = Mapping[str, str]
 
+TOCSIN = {"namespace": "observability", "pod": "tocsin-0"}
+"""What the operator's ServiceMonitor adds to the series of tocsin itself."""
+LOST_BY = ("perf_event_ring_buffer", "observer_events_queue", "hubble_ring_buffer")
+"""Where Hubble can lose events."""
+
 _AGENT = {"job": "hubble-metrics", "instance": "10.0.0.11:9965", "namespace": "kube-system", "pod": "cilium-x7k2p"}
 _KUBELET = {"job": "kubelet", "instance": "10.0.0.11:10250", "metrics_path": "/metrics/cadvisor"}
 _STATE = {"job": "kube-state-metrics", "instance": "10.42.0.17:8080"}
@@ -25,6 +30,17 @@ def hubble(pod: Pod) -> Iterator[Reading]:
     for (query, qtypes, rcode), count in pod.queries.items():
         labels = _AGENT | source | {"query": query, "qtypes": qtypes, "rcode": rcode, "ips_returned": "0"}
         yield "hubble_dns_queries_total", labels, count
+
+
+def agent() -> Iterator[Reading]:
+    """What Hubble tells of itself: it loses nothing."""
+    for source in LOST_BY:
+        yield "hubble_lost_events_total", _AGENT | {"source": source}, 0
+
+
+def tocsin() -> Iterator[Reading]:
+    """What tells that tocsin runs."""
+    yield "tocsin_build_info", {"job": "tocsin", "instance": "10.42.0.23:8080"} | TOCSIN, 1
 
 
 def cadvisor(pod: Pod) -> Reading:

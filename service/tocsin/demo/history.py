@@ -37,12 +37,17 @@ def write(
 ) -> None:
     """Lets `days` pass and writes what would have been scraped. Leaves `cluster` as it is at `until`.
 
+    tocsin was there as well: where it was not, the alerts of the first moments would count as unexplained.
+
     `bursts` says which workloads, by name, begin to send more, and go on doing so. Every workload runs all the time,
     except the cron jobs, and except that every Deployment was rolled out half-way.
     """
     pods = []
     with file.open("w", encoding="utf-8") as out:
         start = until - days * DAY
+        for metric, labels, value in (*exposition.agent(), *exposition.tocsin()):
+            key = exposition.series(metric, labels)
+            out.writelines(f"{key} {value:g} {until - n * STEP:.0f}\n" for n in range(int(days * DAY / STEP), -1, -1))
         for workload in cluster.workloads:
             if workload.kind == "CronJob":
                 first = (start // _HOUR + 1) * _HOUR
@@ -65,8 +70,6 @@ def _live(pod: Pod, out: TextIO, start: float, end: float, until: float, burst: 
     """Writes one series after the other; the importer wants rising time only within a series."""
     lines: dict[str, StringIO] = {}
     at, before = start, pod.created_at
-    for name in pod.workload.names:
-        pod.ask(name)
     while at < end:
         if burst and not pod.extra_rate and before >= until - burst.seconds:
             pod.extra_rate = burst.rate

@@ -1,89 +1,83 @@
 """A real Prometheus of the demonstration: its own directory, a free port on loopback, a past, an end."""
 
 import shutil
-import subprocess
 import tempfile
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from typing import Any
 
 import yaml
 
-from tocsin.demo import program
+from tocsin.demo import backfill, exposition, program
 
 PROGRAM = "prometheus"
-IMPORTER = "promtool"
 
 
 def installed() -> bool:
-    """Whether both programs can be found."""
-    return all(shutil.which(name) for name in (PROGRAM, IMPORTER))
+    """Whether it and its promtool can be found."""
+    return all(shutil.which(name) for name in (PROGRAM, backfill.IMPORTER))
 
 
 @contextmanager
 def running(
     scraped: Sequence[str] = (),
     *,
+    tocsin: str = "",
     history: Path | None = None,
-    rules: Path | None = None,
+    rules: Sequence[Path] = (),
     alertmanagers: Sequence[str] = (),
     every: str = "1s",
-    external_labels: dict[str, str] | None = None,
     port: int | None = None,
 ) -> Iterator[str]:
-    """Starts Prometheus and stops it at the end; the value is its address. Blocks for about two seconds.
+    """Starts Prometheus and stops it at the end; the value is its address.
 
-    `scraped` and `alertmanagers` are `host:port`, `history` is a file in OpenMetrics with the samples of the past.
-    Raises ProgramMissing or ProgramBroken.
+    `scraped`, `tocsin` and `alertmanagers` are `host:port`. `history` is a file in OpenMetrics with the samples of the
+    past; `rules` are given the past they would have recorded from it. Blocks for a second or two, with rules and nine
+    days of history for about ten. Raises ProgramMissing or ProgramBroken.
     """
-    for name in (PROGRAM, IMPORTER):
+    for name in (PROGRAM, backfill.IMPORTER):
         program.find(name, package=PROGRAM)
     with tempfile.TemporaryDirectory(prefix="tocsin-prometheus-", ignore_cleanup_errors=True) as directory:
         home = Path(directory)
-        configuration = _configuration(scraped, rules, alertmanagers, every, external_labels or {})
-        (home / "prometheus.yml").write_text(yaml.safe_dump(configuration), encoding="utf-8")
         if history is not None:
-            _backfill(history, home / "data")
-        port = port or program.free_port()
-        command = [
-            PROGRAM,
-            f"--config.file={home / 'prometheus.yml'}",
-            f"--storage.tsdb.path={home / 'data'}",
-            "--storage.tsdb.retention.time=30d",
-            f"--web.listen-address=127.0.0.1:{port}",
-            # An alert that fires before Alertmanager was discovered is sent again after a minute otherwise.
-            "--rules.alert.resend-delay=3s",
-            "--log.level=warn",
+            backfill.samples(history, home / "data")
+            if rules:
+                backfill.recordings(rules, home / "data", lambda: _serving(home, {}, program.free_port()))
+        jobs = [
+            _job("cluster", scraped, every),
+            *([_job("tocsin", [tocsin], every, exposition.TOCSIN)] if tocsin else []),
         ]
-        with program.running(command, port, home / "log") as url:
+        configuration = {
+            "global": {"scrape_interval": every, "evaluation_interval": every},
+            "rule_files": [str(path) for path in rules],
+            "alerting": {"alertmanagers": [{"static_configs": [{"targets": list(alertmanagers)}]}]},
+            "scrape_configs": jobs,
+        }
+        with _serving(home, configuration, port or program.free_port()) as url:
             yield url
 
 
-def _configuration(
-    scraped: Sequence[str], rules: Path | None, alertmanagers: Sequence[str], every: str, external: dict[str, str]
-) -> dict[str, Any]:
-    return {
-        "global": {"scrape_interval": every, "evaluation_interval": every, "external_labels": external},
-        "rule_files": [str(rules)] if rules else [],
-        "alerting": {"alertmanagers": [{"static_configs": [{"targets": list(alertmanagers)}]}]},
-        "scrape_configs": [
-            {
-                "job_name": "cluster",
-                "honor_labels": True,
-                "scrape_timeout": every,
-                "static_configs": [{"targets": list(scraped)}],
-            }
-        ],
-    }
-
-
-def _backfill(history: Path, data: Path) -> None:
-    # Few large blocks instead of one for every two hours: the tool reads the whole file once for each.
+def _serving(home: Path, configuration: dict[str, Any], port: int) -> AbstractContextManager[str]:
+    path = home / "prometheus.yml"
+    path.write_text(yaml.safe_dump(configuration), encoding="utf-8")
     command = [
-        IMPORTER, "tsdb", "create-blocks-from", "openmetrics", "--quiet", "--max-block-duration=480h",
-        str(history), str(data),
-    ]  # fmt: skip
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
-    if done.returncode:
-        raise program.ProgramBroken(f"{IMPORTER} cannot import {history}: {done.stderr.strip()[-500:]}")
+        PROGRAM,
+        f"--config.file={path}",
+        f"--storage.tsdb.path={home / 'data'}",
+        "--storage.tsdb.retention.time=30d",
+        f"--web.listen-address=127.0.0.1:{port}",
+        # An alert that fires before Alertmanager was discovered is sent again after a minute otherwise.
+        "--rules.alert.resend-delay=3s",
+        "--log.level=warn",
+    ]
+    return program.running(command, port, home / "log")
+
+
+def _job(name: str, targets: Sequence[str], every: str, labels: dict[str, str] | None = None) -> dict[str, Any]:
+    return {
+        "job_name": name,
+        "honor_labels": True,
+        "scrape_timeout": every,
+        "static_configs": [{"targets": list(targets), "labels": labels or {}}],
+    }

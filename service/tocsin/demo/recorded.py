@@ -1,7 +1,8 @@
 """The same story without Prometheus and Alertmanager: their answers were recorded from a run that had them.
 
-`questions` and `webhooks` write down what passes between the real parts and tocsin; `perform` plays it back. Instants
-move along, so that everything happened just now. `TOCSIN_DEMO_RECORD=FILE tocsin demo --once` makes a new record.
+`questions` and `webhooks` write down what passes between the real parts and tocsin, and when; `perform` plays it back.
+Instants move along, so that everything happened just now. `TOCSIN_DEMO_RECORD=FILE tocsin demo --once` makes a new
+record.
 """
 
 import asyncio
@@ -29,11 +30,10 @@ _INSTANT = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?Z")
 
 @dataclass
 class Record:
-    """What passed: answers of Prometheus by question, and the webhooks of Alertmanager in order."""
+    """What passed, each with the Unix time: answers of Prometheus by question, webhooks of Alertmanager in order."""
 
-    made_at: float = field(default_factory=time.time)
-    answers: dict[str, Any] = field(default_factory=dict)
-    webhooks: list[dict[str, Any]] = field(default_factory=list)
+    answers: dict[str, tuple[float, Any]] = field(default_factory=dict)
+    webhooks: list[tuple[float, Any]] = field(default_factory=list)
 
     def save(self, path: Path) -> None:
         """Writes the record as JSON."""
@@ -53,7 +53,7 @@ async def questions(record: Record, prometheus: str) -> AsyncIterator[str]:
         form = await request.post()
         async with session.request(request.method, f"{prometheus}{request.path_qs}", data=form) as response:
             answer = await response.json(content_type=None)
-        record.answers[_question(request, form)] = answer
+        record.answers[_question(request, form)] = time.time(), answer
         return web.json_response(answer, status=response.status)
 
     app = web.Application()
@@ -68,7 +68,7 @@ async def webhooks(record: Record, tocsin: str) -> AsyncIterator[str]:
 
     async def post(request: web.Request) -> web.Response:
         payload = await request.json()
-        record.webhooks.append(payload)
+        record.webhooks.append((time.time(), payload))
         async with session.post(f"{tocsin}/webhook", json=payload) as response:
             return web.Response(status=response.status)
 
@@ -82,7 +82,9 @@ async def webhooks(record: Record, tocsin: str) -> AsyncIterator[str]:
 async def perform(stage: Stage) -> AsyncIterator[str]:
     """Plays the shipped record; yields tocsin's address."""
     record = shipped()
-    later = time.time() - record.made_at
+    # Repeats of an alert must agree on when it began, and it must not begin in the future.
+    ended_at = record.webhooks[-1][0]
+    later = time.time() - ended_at
 
     async def ask(request: web.Request) -> web.Response:
         question = _question(request, await request.post())
@@ -90,7 +92,8 @@ async def perform(stage: Stage) -> AsyncIterator[str]:
         if answer is None:
             say(f"WRONG not in the record: {question}")
             return web.json_response({"status": "error", "error": "not in the record"}, status=422)
-        return web.json_response(_moved(answer, record.made_at, later))
+        at, value = answer
+        return web.json_response(_moved(value, at, time.time() - at))
 
     app = web.Application()
     app.router.add_route("*", "/api/{tail:.*}", ask)
@@ -101,10 +104,9 @@ async def perform(stage: Stage) -> AsyncIterator[str]:
         stage.tocsin(prometheus, gitops, phone) as tocsin,
         aiohttp.ClientSession(headers={"Authorization": f"Bearer {TOKEN}"}) as session,
     ):
-        say("What the phone shows:\n")
-        for payload in record.webhooks:
-            moved = _moved(payload, record.made_at, later)
-            async with session.post(f"{tocsin}/webhook", json=moved) as response:
+        stage.happens()
+        for _, payload in record.webhooks:
+            async with session.post(f"{tocsin}/webhook", json=_moved(payload, ended_at, later)) as response:
                 response.raise_for_status()
             await asyncio.sleep(0.3)
         yield tocsin

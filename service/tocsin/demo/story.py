@@ -1,7 +1,7 @@
 """The demonstration: a simulated cluster, a real Prometheus and Alertmanager, tocsin as it ships, and a phone.
 
-A bounded app asks for a name nobody explains, a rollout looks new and is not, an app sends far more than ever, and
-Alertmanager repeats itself. Three messages must arrive, and no fourth.
+A bounded app asks for a name nobody explains, a new version for one that its release explains, an app sends far more
+than ever, a rollout brings nothing new, and Alertmanager repeats itself. Three messages must arrive, and no fourth.
 """
 
 import asyncio
@@ -9,21 +9,22 @@ import os
 import signal
 import tempfile
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Coroutine
 from contextlib import AbstractContextManager, AsyncExitStack, asynccontextmanager
-from importlib import resources
 from pathlib import Path
+from typing import Any
 
 from tocsin.demo import alertmanager, history, program, prometheus, recorded
 from tocsin.demo.cluster import Cluster
 from tocsin.demo.stage import TOKEN, Stage, say, serving
 
 STRANGER = "files.paste-drop.example"
+ARTWORK = "images.tv-artwork.example"
 BACKUP = "backup-eu.example.net"
 DAYS = 9.0
 RECORD = os.environ.get("TOCSIN_DEMO_RECORD", "")
 """A file to write what passed into, for those who have no Prometheus to play it with."""
-BURST = {"node-red": history.Burst(18_000_000.0, 1500.0, BACKUP)}
+BURST = {"node-red": history.Burst(18_000_000.0, 600.0, BACKUP)}
 
 
 async def run(*, once: bool) -> int:
@@ -40,11 +41,21 @@ async def run(*, once: bool) -> int:
         else:
             performance = _perform(stage)
         async with performance as url:
-            told = await stage.told(url)
+            told = await _unless(stopped, stage.told(url))
             if told and not once and not stopped.is_set():
                 say(f"\ntocsin runs at {url} (/healthz, /readyz, /metrics); Ctrl-C ends the demonstration.")
                 await stopped.wait()
     return 0 if told else 1
+
+
+async def _unless(stopped: asyncio.Event, work: Coroutine[Any, Any, bool]) -> bool:
+    """What comes of `work`; False as soon as it is stopped."""
+    async with asyncio.TaskGroup() as group:
+        working, waiting = group.create_task(work), group.create_task(stopped.wait())
+        await asyncio.wait((working, waiting), return_when=asyncio.FIRST_COMPLETED)
+        working.cancel()
+        waiting.cancel()
+    return not working.cancelled() and working.result()
 
 
 def _parts() -> dict[str, bool]:
@@ -53,7 +64,7 @@ def _parts() -> dict[str, bool]:
 
 @asynccontextmanager
 async def _perform(stage: Stage) -> AsyncIterator[str]:
-    """Sets everything up in order, lets the four things happen, and yields tocsin's address."""
+    """Sets everything up in order, lets the things happen, and yields tocsin's address."""
     async with AsyncExitStack() as undo:
         cluster = Cluster()
         say(f"Simulating {len(cluster.workloads)} workloads and {DAYS:g} days of their past ...")
@@ -74,23 +85,28 @@ async def _perform(stage: Stage) -> AsyncIterator[str]:
         if record:
             posted = await undo.enter_async_context(recorded.webhooks(record, tocsin))
         notifier = await _enter(undo, alertmanager.running([f"{posted}/webhook"], bearer=TOKEN))
-        rules = resources.files("tocsin.demo").joinpath("data", "rules.yaml")
-        with resources.as_file(rules) as path:
-            say("Starting a real Prometheus with that past, and a real Alertmanager ...")
-            server = prometheus.running(
-                [_target(target)], history=past, rules=path, alertmanagers=[_target(notifier)], port=port
-            )
-            await _enter(undo, server)
-            await asyncio.to_thread(_act, cluster)
-            yield tocsin
+        say("Starting a real Alertmanager and a real Prometheus. It gets that past, the detection rules as they ship,")
+        say("and what the rules would have recorded in the past; working that out takes 10 to 30 s ...")
+        server = prometheus.running(
+            [_target(target)],
+            tocsin=_target(tocsin),
+            history=past,
+            rules=await asyncio.to_thread(stage.rules),
+            alertmanagers=[_target(notifier)],
+            port=port,
+        )
+        seen = await _enter(undo, server)
+        say(f"Prometheus: {seen}/alerts  Alertmanager: {notifier}")
+        _act(cluster)
+        stage.happens("The rules are evaluated once a minute, so it may take that long. ")
+        yield tocsin
 
 
 def _act(cluster: Cluster) -> None:
-    time.sleep(3)  # two scrapes: what was there before must have been seen before
-    say(f"media/recyclarr asks for {STRANGER}, media/sonarr is rolled out, home/node-red has been sending 18 MB/s.")
-    say("What the phone shows:\n")
+    """Everything at once: no scrape sees one of these things without the others."""
+    cluster.rollout("media", "jellyfin")
+    cluster.ask(cluster.rollout("media", "sonarr"), ARTWORK)
     cluster.ask(cluster.run("media", "recyclarr"), STRANGER)
-    cluster.ask(cluster.rollout("media", "sonarr"), "api.thetvdb.com")
 
 
 async def _enter(undo: AsyncExitStack, context: AbstractContextManager[str]) -> str:
