@@ -62,6 +62,21 @@ def test_a_slow_transfer_fires_within_a_day_and_resolves() -> None:
     scenario.check()
 
 
+def test_a_drip_that_drowns_in_the_day_is_told_by_the_quiet_hours() -> None:
+    """5 GB a day on top of 4 to 5 GB; a day on which somebody is up late, twice as long as ever, is none."""
+    scenario = bytes_(8 * DAY)
+    begins = 4 * DAY + 5 * HOUR
+
+    def day(at: float, hours: int) -> float:
+        return 120 * KB if 8 * HOUR <= at % DAY < (8 + hours) * HOUR and at % 30 < 20 else 2 * KB
+
+    scenario.sends(POD, lambda at: day(at, 12) + (60 * KB if begins <= at < begins + DAY else 0))
+    scenario.sends("jellyfin-5d7c9d8f6b-x2b4c", lambda at: day(at, 16 if at // DAY == 5 else 8))
+    scenario.fired(0, begins + DAY, volume("24h"))
+    scenario.fired(begins + 3 * DAY, 8 * DAY)
+    scenario.check()
+
+
 def test_a_transfer_by_night_below_the_peak_of_the_day() -> None:
     scenario = bytes_(6 * DAY)
     night = 5 * DAY + 2 * HOUR
