@@ -15,6 +15,8 @@ from tocsin.model import Classification, Destination, Ground, Posture, Subject
 
 _LISTED = 3
 _ENOUGH_FOR_A_RATE = 3
+_NO_FINER = timedelta(minutes=2)
+"""When a counter first moved is known to about a minute: what is less long ago is just now."""
 
 
 def safe(value: str, limit: int = 80) -> str:
@@ -76,7 +78,8 @@ def asked(found: Lookups, now: datetime) -> str | None:
     parts = []
     if found.first_asked_at:
         first = found.first_asked_at
-        parts.append(f"first asked {units.clock(first, now)}, {units.ago(now - first)}")
+        since = now - first if now - first >= _NO_FINER else timedelta(0)
+        parts.append(f"first asked {units.clock(first, now)}, {units.ago(since)}")
     seen = [units.count(found.lookups, "lookup")] if found.lookups is not None else []
     if found.pods:
         seen.append(f"{units.count(len(found.pods), 'pod')} ({listed(found.pods)})")
