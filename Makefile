@@ -1,7 +1,7 @@
 SHELL := bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help test demo check format lock bench image clean venv servers
+.PHONY: help test demo check format lock bench image image-test rules clean venv servers
 
 BIN := .venv/bin
 IMAGE ?= tocsin:dev
@@ -9,7 +9,7 @@ IMAGE ?= tocsin:dev
 TOCSIN_REQUIRE_REAL ?=
 
 help:  ## show this list
-	@sed -nE 's/^([a-z]+):.*## (.*)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 16
+	@sed -nE 's/^([a-z-]+):.*## (.*)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 16
 
 test: venv  ## set up what is missing, run every test
 	@if .ci/setup/servers; then \
@@ -46,8 +46,14 @@ bench: venv  ## side-by-side measurements
 	  echo "$$script" >&2; $(BIN)/python "$$script"; \
 	done
 
-image:  ## build the container image with buildah (IMAGE=name:tag)
-	buildah build --layers --tag $(IMAGE) .
+image: venv  ## build the container image with buildah (IMAGE=name:tag, BASE=another base image)
+	@.ci/setup/image $(IMAGE)
+
+image-test: venv  ## build the image twice, compare, and try it as a pod would run it; as root (BASE=..., else one made here)
+	@tests/image/run
+
+rules: venv  ## render the detection rules from config/ into kustomize/components/rules
+	@$(BIN)/tocsin rules --config config/tocsin.yaml --output kustomize/components/rules
 
 clean:  ## remove what make created
 	rm -rf .venv build dist .demo .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache service/tocsin.egg-info
