@@ -40,6 +40,7 @@ class Scenario:
     rules: Sequence[Mapping[str, Any]] = field(default_factory=lambda: [shipped()])
     series: dict[tuple[str, tuple[tuple[str, str], ...]], list[float | None]] = field(default_factory=dict)
     expected: list[dict[str, Any]] = field(default_factory=list)
+    alerts: list[dict[str, Any]] = field(default_factory=list)
 
     def sample(self, metric: str, labels: Labels, start: float, end: float, value: Any) -> None:
         """Writes a series from `start` to `end`, that one not included; `value` is a number or takes the minute."""
@@ -114,6 +115,11 @@ class Scenario:
         """Between two minutes exactly these alerts fired at some time."""
         self._expect(f"present_over_time({_firing(of, only)}[{int(end - start)}m])", end, alerts)
 
+    def tells(self, at: float, alertname: str, labels: Labels, annotations: Labels) -> None:
+        """At a minute exactly one alert of that name fires, with exactly these labels and annotations."""
+        alert = {"exp_labels": dict(labels), "exp_annotations": dict(annotations)}
+        self.alerts.append({"eval_time": f"{int(at)}m", "alertname": alertname, "exp_alerts": [alert]})
+
     def _expect(self, expression: str, at: float, alerts: Iterable[Labels | str]) -> None:
         keys = "alertname, namespace, workload, destination, window, signal, egress_alert"
         wanted = []
@@ -141,6 +147,7 @@ class Scenario:
                     for (metric, labels), points in self.series.items()
                 ],
                 "promql_expr_test": self.expected,
+                "alert_rule_test": self.alerts,
             }
             content = {"rule_files": names, "evaluation_interval": f"{self.step}m", "tests": [test]}
             (home / "test.yaml").write_text(yaml.safe_dump(content, width=1_000_000), encoding="utf-8")

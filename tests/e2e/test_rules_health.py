@@ -121,6 +121,19 @@ def test_a_tocsin_that_sits_on_what_it_accepted_is_as_good_as_down() -> None:
         egress_alert="EgressNovelDestination",
     )  # fmt: skip
     scenario.fires(stuck + 40, alert("TocsinBacklogOld", namespace="observability"), carried, of=HEALTH)
+    scenario.tells(
+        stuck + 40,
+        "TocsinFallback",
+        {
+            "destination": "files.paste-drop.example", "destination_domain": "paste-drop.example",
+            "egress_alert": "EgressNovelDestination", "namespace": "media", "query": "files.paste-drop.example.",
+            "severity": "warning", "source_namespace": "media", "tocsin": "health", "workload": "sonarr",
+        },
+        {
+            "summary": "EgressNovelDestination: media/sonarr asked for files[.]paste-drop[.]example; "
+            "tocsin cannot explain it now."
+        },
+    )  # fmt: skip
     scenario.check()
 
 

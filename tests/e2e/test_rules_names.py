@@ -244,3 +244,39 @@ def test_the_same_name_is_news_for_each_workload() -> None:
     scenario.asks("radarr-5d7c9d8f6b-x2b4c", STRANGER, 3 * DAY + 60)
     scenario.fired(0, 4 * DAY, novel("files.paste-drop.example", "radarr"))
     scenario.check()
+
+
+KNOWN_SOON = (
+    "A name is new when no pod of the workload asked for it in the last 35d. The alert ends by itself about an hour "
+    "after the first lookup; then the name counts as known."
+)
+
+
+@pytest.mark.parametrize(
+    ("asked", "destination", "says"),
+    [
+        (["we[ir]d|name.exa+mple.com."], "we[ir]d|name.exa+mple.com", "we[ir]d|name.exa+mple.com"),
+        ([f"x{number}.evil.com." for number in range(9)], "*.evil.com", "9 new names (*.evil.com)"),
+        ([f"www.site{number}.com." for number in range(30)], "*", "30 new names (*)"),
+    ],
+    ids=["one name", "one domain", "one workload"],
+)
+def test_what_an_alert_says(asked: list[str], destination: str, says: str) -> None:
+    """With an example pod, also where the name has characters that mean something in a regular expression."""
+    scenario = names(4 * DAY)
+    scenario.asks(POD, "api.github.com.")
+    for name in asked:
+        scenario.asks(POD, name, 3 * DAY + 60)
+    domain = {"destination_domain": ".".join(destination.split(".")[-2:])} if destination != "*" else {}
+    who = {"namespace": "media", "workload": "sonarr", "source_namespace": "media", "severity": "warning"}
+    scenario.tells(
+        3 * DAY + 70,
+        "EgressNovelDestination",
+        {**who, **domain, "destination": destination, "query": f"{destination}."},
+        {
+            "summary": f"media/sonarr asked for {says}, which none of its pods asked for before.",
+            "description": KNOWN_SOON,
+            "pod": POD,
+        },
+    )
+    scenario.check()
