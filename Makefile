@@ -53,7 +53,7 @@ image-test: venv  ## build the image twice, compare, and try it as a pod would r
 	@tests/image/run
 
 rules: venv  ## render the detection rules from config/ into kustomize/components/rules
-	@$(BIN)/tocsin rules --config config/tocsin.yaml --output kustomize/components/rules
+	@TOCSIN__APPS_FILE=apps.yaml $(BIN)/tocsin rules --config config/tocsin.yaml --output kustomize/components/rules
 
 clean:  ## remove what make created
 	rm -rf .venv build dist .demo .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache service/tocsin.egg-info
