@@ -9,18 +9,19 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import timedelta
 
+from tocsin.pod_names import RANDOM
+
 _META = re.compile(r"[\\.+*?()|\[\]{}^$]")
 _LABEL_NAME = re.compile(r"[a-zA-Z_][a-zA-Z0-9_]*")
 
 # What Kubernetes appends to the name of a workload; see `pod_names.strip_pod_name`, whose inverse this is.
-_RANDOM = "[bcdfghjklmnpqrstvwxz2456789]"
 POD_SUFFIX = "|".join(
     (
-        f"[0-9]{{8,10}}(-[0-9]{{1,4}})?-{_RANDOM}{{5}}",
-        f"{_RANDOM}{{6,10}}-{_RANDOM}{{5}}",
+        f"[0-9]{{8,10}}(-[0-9]{{1,4}})?-{RANDOM}{{5}}",
+        f"{RANDOM}{{6,10}}-{RANDOM}{{5}}",
         "[a-z0-9]{5}-runner-[a-z0-9]{5}",
-        f"[0-9]{{1,4}}-(initdb|join|import|full-recovery|snapshot-recovery)-{_RANDOM}{{5}}",
-        f"{_RANDOM}{{5}}",
+        f"[0-9]{{1,4}}-(initdb|join|import|full-recovery|snapshot-recovery)-{RANDOM}{{5}}",
+        f"{RANDOM}{{5}}",
         "[0-9]{1,4}",
     )
 )
@@ -76,7 +77,7 @@ def _cut(workload: str) -> list[str]:
     """Matches pods of a workload whose name is so long that Kubernetes cut what follows it, or its own end."""
     kept = f"{workload}-"[:_WRITTEN]
     left = _WRITTEN - len(kept)
-    return [f"{literally(kept)}[0-9bcdfghjklmnpqrstvwxz]{{{left}}}{_RANDOM}{{5}}"] if left <= _LONGEST_CUT else []
+    return [f"{literally(kept)}[0-9bcdfghjklmnpqrstvwxz]{{{left}}}{RANDOM}{{5}}"] if left <= _LONGEST_CUT else []
 
 
 def below(domains: Iterable[str], cluster_domain: str, suffixes: Iterable[str] = ()) -> Regex:

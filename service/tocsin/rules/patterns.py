@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from typing import Final
 
 from tocsin.enrich.promql import POD_SUFFIX, literally
+from tocsin.pod_names import RANDOM
 
 _INTERNAL: Final = (
     "arpa", "corp", "home", "internal", "intranet", "invalid", "lan", "local", "localdomain", "localhost", "private",
@@ -14,18 +15,17 @@ _INTERNAL: Final = (
 )  # fmt: skip
 """Top-level names that no public registry delegates (RFC 6761, RFC 6762 appendix G, RFC 8375, ICANN for `internal`,
 `corp` and `home`); `arpa` is reverse lookups and home.arpa. Not `test` and `example`: nobody's network uses them."""
-_RANDOM: Final = "[bcdfghjklmnpqrstvwxz2456789]"
 _RUNNER: Final = "-[a-z0-9]{5}-runner-[a-z0-9]{5}"
 _REGISTRIES: Final = "com?|net?|org?|gov?|gob|edu?|ac|ltd|plc|me|go|or|nom|id|web|sch|mil"
 """Second-level labels below a country that are registries themselves: co.uk, com.au, or.jp."""
 
 POD: Final = f"(.+?)(?:-(?:{POD_SUFFIX}))?"
 """Group 1 is the workload in the name of a pod."""
-SOURCE_WORKLOAD: Final = f"(.+?)(?:-[0-9]{{8,10}}|-{_RANDOM}{{8,10}}|{_RUNNER})?"
+SOURCE_WORKLOAD: Final = f"(.+?)(?:-[0-9]{{8,10}}|-{RANDOM}{{8,10}}|{_RUNNER})?"
 """Group 1 is the workload in Hubble's `source_workload`, which names the Job of a CronJob in older versions, the
 ReplicaSet of what is no Deployment, and each runner of Actions Runner Controller by itself."""
 OWNER: Final = (
-    f"ReplicaSet/(.+)-{_RANDOM}{{6,10}}|Job/(.+)-[0-9]{{8,10}}|EphemeralRunner/(.+){_RUNNER}|Node/.*|[^/]+/(.+)"
+    f"ReplicaSet/(.+)-{RANDOM}{{6,10}}|Job/(.+)-[0-9]{{8,10}}|EphemeralRunner/(.+){_RUNNER}|Node/.*|[^/]+/(.+)"
 )
 """One of groups 1 to 4 is the workload in `KIND/NAME` of what owns a pod; none of a pod that a node owns."""
 NAME: Final = "(.+?)\\.?"
