@@ -40,9 +40,11 @@ format: venv  ## format the code and apply the safe fixes
 lock: venv  ## resolve pyproject.toml into the two hashed lock files (UPGRADE=1 takes the newest versions)
 	@.ci/setup/lock $(if $(UPGRADE),--upgrade)
 
+PARTS := benchmarks/bare.py benchmarks/load.py benchmarks/detection_cost.py benchmarks/detection_engine.py benchmarks/detection_replay.py $(wildcard benchmarks/simulated_*.py)
+
 bench: venv  ## side-by-side measurements
 	@.ci/setup/servers
-	@for script in $(filter-out benchmarks/bare.py benchmarks/load.py,$(wildcard benchmarks/*.py)); do \
+	@for script in $(filter-out $(PARTS),$(wildcard benchmarks/*.py)); do \
 	  echo "$$script" >&2; $(BIN)/python "$$script"; \
 	done
 
