@@ -107,7 +107,7 @@ def _named(episode: Episode) -> str:
 def _tells_of(episode: Episode, began: float, attack: Attack) -> bool:
     if episode.labels["alertname"] != attack.alert or not _same(episode, attack.workload):
         return False
-    if not attack.start <= began <= attack.until:
+    if not attack.start - 1 <= began <= attack.until:  # samples are a minute apart
         return False
     named = _named(episode)
     suffix = named.removeprefix("*")
