@@ -43,12 +43,12 @@ spec:
 def prometheus_rule(name: str, groups: str) -> str:
     """The groups as an object for the Prometheus operator; the VictoriaMetrics operator converts it."""
     own = name if name.startswith("tocsin") else f"tocsin-{name}"
-    return _HEAD + _OBJECT.format(name=own) + textwrap.indent(groups, "    ", _not_blank)
+    return _HEAD + _OBJECT.format(name=own) + textwrap.indent(groups, "    ")
 
 
 def rule_file(groups: str) -> str:
     """The groups as a file for Prometheus itself, Thanos Ruler, mimirtool or vmalert."""
-    return _HEAD + "groups:\n" + textwrap.indent(groups, "  ", _not_blank)
+    return _HEAD + "groups:\n" + textwrap.indent(groups, "  ")
 
 
 def render(
@@ -111,7 +111,3 @@ def _environment() -> "Environment":
         lstrip_blocks=True,
         keep_trailing_newline=True,
     )
-
-
-def _not_blank(line: str) -> bool:
-    return bool(line.strip())
