@@ -36,7 +36,8 @@ class Phone:
     @property
     def outlet(self) -> Outlet:
         render = partial(console.report, channel=self.name)
-        return Outlet(self.name, render, partial(console.plain, channel=self.name), self.send)
+        plain, together = (partial(form, channel=self.name) for form in (console.plain, console.together))
+        return Outlet(self.name, render, plain, together, self.send)
 
     @property
     def texts(self) -> list[str]:
@@ -49,6 +50,7 @@ class Source:
 
     source: str = "Prometheus"
     missing: tuple[str, ...] = ("first-seen",)
+    asks: bool = True
     asked: list[Inquiry] = field(default_factory=list)
     answer: Findings | Exception = field(default_factory=Findings)
 

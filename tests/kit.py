@@ -15,6 +15,8 @@ from typing import Any
 
 import yaml
 
+ONE_BY_ONE = {"own_messages": 1_000_000, "per_hour": 1_000_000}
+"""Settings of `storm` with which every incident has a message of its own, to be counted."""
 START = datetime(2026, 11, 22, 14, 2, tzinfo=UTC)
 
 
@@ -94,6 +96,7 @@ async def tocsin(directory: Path, configuration: Mapping[str, Any]) -> AsyncIter
         **configuration,
         "server": {"host": "127.0.0.1", "port": 0, **configuration.get("server", {})},
         "store": {"path": str(directory / "tocsin.db"), **configuration.get("store", {})},
+        "storm": {**ONE_BY_ONE, **configuration.get("storm", {})},
     }
     path = directory / "tocsin.yaml"
     path.write_text(yaml.safe_dump(settings))

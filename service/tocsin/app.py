@@ -54,13 +54,13 @@ class Story:
         """See Pipeline.receive."""
         return await (await self._get()).receive(body, now)
 
-    async def claim_event(self, now: datetime) -> "Event | None":
-        """See Pipeline.claim_event."""
-        return await (await self._get()).claim_event(now)
+    async def claim_events(self, now: datetime) -> "Sequence[Event] | None":
+        """See Pipeline.claim_events."""
+        return await (await self._get()).claim_events(now)
 
-    async def work_on_event(self, event: "Event", now: datetime) -> None:
-        """See Pipeline.work_on_event."""
-        await (await self._get()).work_on_event(event, now)
+    async def work_on_events(self, claimed: "Sequence[Event]", now: datetime) -> None:
+        """See Pipeline.work_on_events."""
+        await (await self._get()).work_on_events(claimed, now)
 
     async def observe(self) -> None:
         """Brings the gauges up to date; a store that is away leaves them as they were."""
@@ -110,7 +110,7 @@ async def _serve(boot: Boot, load: Callable[[], "Settings"]) -> None:
 
         story = Story()
         webhook = Webhook(boot.server, story.receive)
-        inbox = Worker("inbox", story.claim_event, story.work_on_event, lanes=EVENT_LANES, calm=webhook.rush.calm)
+        inbox = Worker("inbox", story.claim_events, story.work_on_events, lanes=EVENT_LANES, calm=webhook.rush.calm)
         webhook.explaining = lambda: inbox.at_work
         workers: list[Worker[Any]] = [inbox]
         application = server.build(boot.server, webhook, partial(_not_ready, store, workers), story.observe)
@@ -136,8 +136,8 @@ async def _serve(boot: Boot, load: Callable[[], "Settings"]) -> None:
             await wiring.release(store)
             await wiring.announce(store, settings.mode)
             for outlet in outlets if pipeline.sends else ():
-                claim = partial(pipeline.claim_delivery, outlet.name)
-                outbox = Worker(outlet.name, claim, pipeline.work_on_delivery, lanes=outlet.lanes)
+                claim = partial(pipeline.claim_outgoing, outlet.name)
+                outbox = Worker(outlet.name, claim, pipeline.work_on_outgoing, lanes=outlet.lanes)
                 workers.append(outbox)
                 running.append(tasks.create_task(outbox.run(), name=outbox.name))
             pipeline.inbox.hands = inbox

@@ -34,6 +34,10 @@ class Case:
         return next((alert for alert in self.alerts if alert.status is AlertStatus.FIRING), self.alerts[0])
 
     @property
+    def fingerprints(self) -> tuple[str, ...]:
+        return tuple(alert.fingerprint for alert in self.alerts)
+
+    @property
     def arrival(self) -> Arrival:
         return Arrival(
             {alert.fingerprint: alert.starts_at for alert in self.alerts if alert.status is AlertStatus.FIRING},

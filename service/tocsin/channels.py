@@ -30,19 +30,23 @@ def connect(configured: Mapping[str, ChannelSettings]) -> list[Connected]:
 
 def _connect(name: str, settings: ChannelSettings) -> Connected:
     channel: Channel
+    per_hour = None
     match settings:
         case NtfySettings():
-            channel = NtfyChannel(name, settings)
+            channel, per_hour = NtfyChannel(name, settings), settings.per_hour
             render = partial(ntfy.report, channel=name, topic=settings.topic)
             plain = partial(ntfy.plain, channel=name, topic=settings.topic)
+            together = partial(ntfy.together, channel=name, topic=settings.topic)
         case PushoverSettings():
-            channel = PushoverChannel(name, settings)
+            channel, per_hour = PushoverChannel(name, settings), settings.per_hour
             render, plain = partial(pushover.report, channel=name), partial(pushover.plain, channel=name)
+            together = partial(pushover.together, channel=name)
         case ConsoleSettings():
             channel = ConsoleChannel(name, settings)
             render, plain = partial(console.report, channel=name), partial(console.plain, channel=name)
+            together = partial(console.together, channel=name)
 
     async def send(message: Message, delivery_id: str) -> None:
         await channel.send(message, delivery_id=delivery_id)
 
-    return Connected(channel, Outlet(name, render, plain, send, channel.max_in_flight))
+    return Connected(channel, Outlet(name, render, plain, together, send, channel.max_in_flight, per_hour))

@@ -4,13 +4,15 @@ What goes wrong on the way becomes a gap, never a failure.
 """
 
 import asyncio
+import time
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from functools import partial
 from typing import Protocol
 
 from tocsin import cases, destination, identify, metrics
+from tocsin.allowance import Allowance
 from tocsin.assess.judge import assess
 from tocsin.assess.settings import AssessSettings
 from tocsin.cases import Case
@@ -23,6 +25,7 @@ from tocsin.errors import LookupFailed
 from tocsin.findings import Findings, Gap
 from tocsin.identify import IdentifySettings, Owner, PodId
 from tocsin.model import Group, NoticeReason
+from tocsin.pace import StormSettings
 from tocsin.report import Report
 from tocsin.retry import RetrySettings
 from tocsin.routing import RoutingSettings, route
@@ -63,6 +66,7 @@ class Rules:
     assess: AssessSettings
     routes: RoutingSettings
     retry: RetrySettings
+    storm: StormSettings
 
 
 class Explainer:
@@ -78,6 +82,8 @@ class Explainer:
         self._database = database
         self._rules = rules
         self._owners = owners
+        self._allowance = Allowance(rules.enrich.workloads_per_minute, time.monotonic)
+        self._spared = f"was not asked, more than {rules.enrich.workloads_per_minute} workloads came in a minute"
         self._prepared = False
         self._preparing = asyncio.Lock()
 
@@ -121,17 +127,20 @@ class Explainer:
     ) -> Mapping[tuple[str, str | None, str | None], Findings]:
         """One set of lookups a subject, all subjects side by side, all within what is left of the deadline."""
         inquiries = cases.inquiries(found, now)
+        allowed = self._allowance.take(len(inquiries))
         left = timedelta(seconds=max(deadline_at - asyncio.get_running_loop().time(), 0.05))
         with metrics.STAGE_SECONDS.labels("enrich").time():
             async with asyncio.TaskGroup() as group:
-                asked = []
+                asked: list[asyncio.Task[Findings]] = []
                 for inquiry in inquiries.values():
+                    if len(asked) >= allowed:
+                        inquiry = replace(inquiry, spared=self._spared)  # noqa: PLW2901
                     asked.append(group.create_task(gather(self.enrichers, inquiry, left)))
                     if len(asked) % MANY_ALERTS == 0:
                         await asyncio.sleep(0)
         answers = [task.result() for task in asked]
         unasked = {each.source for each in self.enrichers if isinstance(each, NotAsked)}
-        for gap in (gap for answer in answers for gap in answer.gaps):
+        for gap in (gap for answer in answers[:allowed] for gap in answer.gaps):
             if gap.source not in unasked:  # what is not configured did not fail
                 metrics.GAPS.labels(gap.source).inc()
         return dict(zip(inquiries, answers, strict=True))

@@ -14,13 +14,17 @@ from tocsin.model import Destination, Kind, Statement, Subject
 
 @dataclass(frozen=True, slots=True)
 class Inquiry:
-    """What the enrichers are asked: one subject and everything its alerts of one event name."""
+    """What the enrichers are asked: one subject and everything its alerts of one event name.
+
+    With `spared`, the reason, only what is in memory answers: in a storm other systems are left alone.
+    """
 
     subject: Subject
     kinds: frozenset[Kind]
     destinations: tuple[Destination, ...]
     started_at: datetime
     asked_at: datetime
+    spared: str = ""
 
 
 @dataclass(frozen=True, slots=True)

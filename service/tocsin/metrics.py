@@ -33,6 +33,12 @@ DELIVERIES = Counter(
     ["channel", "outcome"],
     registry=REGISTRY,
 )
+ROLLED_UP = Counter(
+    "tocsin_rolled_up",
+    "Incidents that were told in a roll-up instead of a message of their own.",
+    ["channel"],
+    registry=REGISTRY,
+)
 IN_FLIGHT = Gauge("tocsin_webhooks_in_flight", "Webhooks being read or stored now.", registry=REGISTRY)
 STAGE_SECONDS = Histogram(
     "tocsin_stage_seconds",

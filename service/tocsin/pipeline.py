@@ -2,12 +2,13 @@
 
     receive   parse, store, COMMIT; only then is the webhook answered
     advance   identify -> decide -> enrich -> assess -> render -> store: incident, notice, deliveries, COMMIT
-    deliver   send one message through one channel, then settle its row; what was told is remembered here only
+    deliver   send one message through one channel, in a storm many as one, then settle: what was told is remembered here
 
 In mode shadow the story ends before the last step: messages are stored as such, and nothing is sent.
 
-Each step claims one row and settles it. A process that dies in between leaves the row claimed; it comes back when its
-lease ends, or at the next start. So nothing accepted is lost, and what is told twice is what was in flight.
+Each step claims rows and settles them: webhooks that wait together are explained together. A process that dies in
+between leaves rows claimed; they come back when their lease ends, or at the next start. So nothing accepted is lost, and
+what is told twice is what was in flight.
 """
 
 import asyncio
@@ -16,7 +17,8 @@ from datetime import datetime, timedelta
 
 import structlog
 
-from tocsin import alertmanager, cases, identify, metrics
+from tocsin import alertmanager, batch, cases, identify, metrics, outbox
+from tocsin.batch import Run
 from tocsin.cases import Case
 from tocsin.decide import Action, Decision, Memory, decide
 from tocsin.enrich.enricher import merge
@@ -26,17 +28,19 @@ from tocsin.findings import Findings
 from tocsin.hands import Hands
 from tocsin.identify import IdentifySettings
 from tocsin.model import Accepted, Kind, Message, Mode, Priority
+from tocsin.outbox import Limits, Outgoing
 from tocsin.outlet import Outlet
 from tocsin.progress import Elsewhere, Plan, bury, give_up, put_off, recall, store
 from tocsin.report import Report
 from tocsin.retry import next_try
 from tocsin.routing import route
-from tocsin.store import deliveries, events, incidents
+from tocsin.store import deliveries, events, incidents, roll_ups
 from tocsin.store.database import Database, new_id, to_us
 from tocsin.store.deliveries import Delivery
 from tocsin.store.events import Event
 from tocsin.store.inbox import Inbox
 from tocsin.store.incidents import AlertRow, IncidentRow, Overtaken
+from tocsin.store.roll_ups import SLICES, Bundle
 
 log = structlog.get_logger()
 
@@ -59,10 +63,11 @@ class Pipeline:
         self._mode = mode
         self._database = database
         self.inbox = Inbox(database, EVENT_LEASE + rules.enrich.deadline)
-        self.outboxes: Mapping[str, Hands[Delivery]] = {}
+        self.outboxes: Mapping[str, Hands[Outgoing]] = {}
         self._rules = rules
         self.explainer = explainer
         self._outlets = {outlet.name: outlet for outlet in outlets}
+        self._limits = {outlet.name: Limits(rules.storm, outlet.per_hour or rules.storm.per_hour) for outlet in outlets}
 
     @property
     def sends(self) -> bool:
@@ -84,28 +89,60 @@ class Pipeline:
     # -- advance ------------------------------------------------------------------------------------------------
 
     async def advance(self, now: datetime) -> bool:
-        """Takes one event from the inbox to messages in the outbox. False when none was due."""
-        event = await self.claim_event(now)
-        if event is not None:
-            await self.work_on_event(event, now)
-        return event is not None
+        """Takes what is due in the inbox to messages in the outbox, at most a batch. False when nothing was due."""
+        found = await self.claim_events(now)
+        if found is not None:
+            await self.work_on_events(found, now)
+        return found is not None
 
-    async def claim_event(self, now: datetime) -> Event | None:
-        """The oldest due event, None when none is due."""
-        return await self._database.run_lightly(events.claim, now, EVENT_LEASE + self._rules.enrich.deadline)
+    async def claim_events(self, now: datetime) -> Sequence[Event] | None:
+        """The oldest due events, a batch at most; None when none is due."""
+        lease = EVENT_LEASE + self._rules.enrich.deadline
+        return await self._database.run_lightly(events.claim, now, lease) or None
 
-    async def work_on_event(self, event: Event, now: datetime) -> None:
-        """Explains a claimed event and settles it, whatever happens."""
+    async def work_on_events(self, claimed: Sequence[Event], now: datetime) -> None:
+        """Explains claimed events and settles them, whatever happens."""
+        if len(claimed) == 1:
+            return await self._work_on_event(claimed[0], now)
+        try:
+            with metrics.STAGE_SECONDS.labels("parse").time():
+                parsed = [(event.id, alertmanager.parse(event.body), event.attempts > 1) for event in claimed]
+            together = batch.runs(parsed)
+        except Exception:  # noqa: BLE001 - whichever it was, each is worked on by itself
+            together = []
+        waiting = {event.id: event for event in claimed}
+        for run in together:
+            if len(run.events) > 1 and await self._work_on_run(run, now):
+                waiting = {each: event for each, event in waiting.items() if each not in set(run.events)}
+            else:
+                for each in run.events:
+                    await self._work_on_event(waiting.pop(each), now)
+        for event in waiting.values():
+            await self._work_on_event(event, now)
+
+    async def _work_on_run(self, run: Run, now: datetime) -> bool:
+        """Explains events together; False where that failed, and each has to be worked on by itself."""
         try:
             with metrics.STAGE_SECONDS.labels("advance").time():
-                await self._advance(event, now)
+                await self._advance(run, now)
+        except Exception as failure:  # noqa: BLE001 - the one that did it is found by working on each
+            log.warning("batch_failed", events=len(run.events), error=f"{type(failure).__name__}: {failure}"[:500])
+            return False
+        return True
+
+    async def _work_on_event(self, event: Event, now: datetime) -> None:
+        try:
+            with metrics.STAGE_SECONDS.labels("advance").time():
+                run = Run()
+                run.add(event.id, alertmanager.parse(event.body))
+                await self._advance(run, now)
         except Overtaken:
             await self._database.run(events.postpone, event.id, now, "another event changed the same incident")
         except Exception as failure:  # noqa: BLE001 - an event must never be lost to a mistake of ours
             await self._advance_failed(event, failure, now)
 
-    async def _advance(self, event: Event, now: datetime) -> None:
-        group = alertmanager.parse(event.body)
+    async def _advance(self, run: Run, now: datetime) -> None:
+        group = run.group
         deadline_at = asyncio.get_running_loop().time() + self._rules.enrich.deadline.total_seconds()
         found, gaps = await self.explainer.identify(group)
         memories, elsewhere = await self._database.run_lightly(
@@ -128,11 +165,14 @@ class Pipeline:
                 others = _others(case, elsewhere)
                 report, decision = self.explainer.assess(case, group, memory, decision, known, others, now)
             messages = self._render(report, decision)
-            plans.append(Plan(_row(case, memory, report, self._rules.identify, now), decision, report, messages))
+            row = _row(case, memory, report, run.heard_of(case.fingerprints), self._rules.identify, now)
+            plans.append(Plan(row, decision, report, messages))
         room = {name: hands.free for name, hands in self.outboxes.items()}
-        given = await self._database.run_lightly(store, event.id, plans, now, self._mode, room, DELIVERY_LEASE)
-        for delivery in given:
-            self.outboxes[delivery.message.channel].give(delivery)
+        given = await self._database.run_lightly(
+            store, run.events, plans, now, self._mode, room, DELIVERY_LEASE, self._limits
+        )
+        for outgoing in given:
+            self.outboxes[outgoing.channel].give(outgoing)
         self._wake_outboxes(name for name, lanes in room.items() if not lanes)
         await asyncio.sleep(0)  # messages first, then the log
         for plan in plans:
@@ -140,7 +180,7 @@ class Pipeline:
             tell = log.debug if plan.decision.action is Action.SKIP else log.info
             tell(
                 "decided",
-                event_id=event.id,
+                event_id=run.events[0],
                 incident=plan.row.id,
                 action=plan.decision.action.value,
                 reason=plan.decision.reason.value,
@@ -186,43 +226,78 @@ class Pipeline:
     # -- deliver ------------------------------------------------------------------------------------------------
 
     async def deliver(self, channel: str, now: datetime) -> bool:
-        """Sends one due message of a channel and settles it. False when none was due."""
-        delivery = await self.claim_delivery(channel, now)
-        if delivery is not None:
-            await self.work_on_delivery(delivery, now)
-        return delivery is not None
+        """Sends what may leave next through a channel and settles it. False when nothing may."""
+        outgoing = await self.claim_outgoing(channel, now)
+        if outgoing is not None:
+            await self.work_on_outgoing(outgoing, now)
+        return outgoing is not None
 
-    async def claim_delivery(self, channel: str, now: datetime) -> Delivery | None:
-        """The oldest due message of a channel, None when none is due; in mode shadow none ever is."""
+    async def claim_outgoing(self, channel: str, now: datetime) -> Outgoing | None:
+        """One message, or in a storm many as one; None when nothing may leave now, in mode shadow always."""
         if not self.sends:
             return None
-        return await self._database.run_lightly(deliveries.claim, channel, now, DELIVERY_LEASE)
+        return await self._database.run_lightly(outbox.take, channel, now, DELIVERY_LEASE, self._limits[channel])
 
-    async def work_on_delivery(self, delivery: Delivery, now: datetime) -> None:
-        """Sends a claimed message and settles it, whatever happens."""
-        channel = delivery.message.channel
-        if delivery.held is not None:
-            wait = delivery.held.until - now
-            held = TemporaryError(delivery.held.reason, retry_after=wait, whole_channel=True)
-            return await self._deliver_later(delivery, held, now)
+    async def work_on_outgoing(self, outgoing: Outgoing, now: datetime) -> None:
+        """Sends what was claimed and settles it, whatever happens."""
+        if isinstance(outgoing, Bundle):
+            return await self._tell_together(outgoing, now)
+        if outgoing.held is not None:
+            wait = outgoing.held.until - now
+            held = TemporaryError(outgoing.held.reason, retry_after=wait, whole_channel=True)
+            return await self._deliver_later(outgoing, held, now)
+        failure = await self._send(outgoing.message, outgoing.id)
+        if failure is None:
+            await self._database.run_lightly(outbox.settle_sent, outgoing, now)
+            self._sent(outgoing.channel, outgoing.id, incident=outgoing.incident_id)
+        else:
+            await self._failed(outgoing, failure, now)
+
+    async def _tell_together(self, bundle: Bundle, now: datetime) -> None:
+        """Sends one message for many incidents; what is claimed for it grows first, and is settled, slice by slice."""
+        for _ in range(SLICES):
+            if not await self._database.run_lightly(roll_ups.claim, bundle.id, bundle.channel, now, DELIVERY_LEASE):
+                break
+        summary = await self._database.run_lightly(outbox.sum_up_bundle, bundle, now)
+        failure = await self._send(self._outlets[bundle.channel].render_roll_up(summary), bundle.id)
+        if failure is None:
+            await self._database.run_lightly(outbox.confirm, bundle, now, self._limits[bundle.channel])
+            while await self._database.run_lightly(roll_ups.settle_sent, bundle, now):
+                pass
+            metrics.ROLLED_UP.labels(bundle.channel).inc(summary.totals.incidents)
+            self._sent(bundle.channel, bundle.id, incidents=summary.totals.incidents)
+            return
+        while members := await self._database.run_lightly(deliveries.rolled_up, bundle.id, 1):
+            await self._failed(members[0], failure, now)
+            if isinstance(failure, TemporaryError):  # what it says of the channel now holds for the others as well
+                until = now + self._rules.retry.first_after
+                while await self._database.run_lightly(roll_ups.release, bundle, until):
+                    pass
+
+    async def _send(self, message: Message, message_id: str) -> TemporaryError | PermanentError | None:
+        """Gives a message to its channel; what went wrong, None when the provider confirmed it."""
         try:
             with metrics.STAGE_SECONDS.labels("deliver").time():
-                await self._outlets[channel].send(delivery.message, delivery.id)
-        except TemporaryError as failure:
-            await self._deliver_later(delivery, failure, now)
-        except PermanentError as failure:
-            rest = now + self._rules.retry.at_most if failure.whole_channel else None
-            await self._deliver_never(delivery, str(failure), now, rest)
+                await self._outlets[message.channel].send(message, message_id)
+        except (TemporaryError, PermanentError) as failure:
+            return failure
         except Exception as failure:
-            log.exception("channel_broke", channel=channel, delivery=delivery.id)
-            await self._deliver_later(delivery, TemporaryError(f"internal error ({type(failure).__name__})"), now)
-        else:
-            await self._database.run_lightly(deliveries.settle_sent, delivery, now)
-            metrics.DELIVERIES.labels(channel, "sent").inc()
-            log.info("sent", channel=channel, delivery=delivery.id, incident=delivery.incident_id)
+            log.exception("channel_broke", channel=message.channel, delivery=message_id)
+            return TemporaryError(f"internal error ({type(failure).__name__})")
+        return None
+
+    def _sent(self, channel: str, message_id: str, **about: object) -> None:
+        metrics.DELIVERIES.labels(channel, "sent").inc()
+        log.info("sent", channel=channel, delivery=message_id, **about)
+
+    async def _failed(self, delivery: Delivery, failure: TemporaryError | PermanentError, now: datetime) -> None:
+        if isinstance(failure, TemporaryError):
+            return await self._deliver_later(delivery, failure, now)
+        rest = now + self._rules.retry.at_most if failure.whole_channel else None
+        await self._deliver_never(delivery, str(failure), now, rest)
 
     async def _deliver_later(self, delivery: Delivery, failure: TemporaryError, now: datetime) -> None:
-        channel = delivery.message.channel
+        channel = delivery.channel
         until = next_try(self._rules.retry, delivery.attempts, now, at_least=failure.retry_after)
         if until - delivery.created_at >= self._rules.retry.give_up_after:
             rest = until if failure.whole_channel else None
@@ -243,7 +318,7 @@ class Pipeline:
 
         Until `rest`, if any, the channel is asked nothing.
         """
-        channel = delivery.message.channel
+        channel = delivery.channel
         metrics.DELIVERIES.labels(channel, "dead").inc()
         log.error("delivery_dead", channel=channel, delivery=delivery.id, error=error)
         await self._database.run(bury, delivery, error, self._others(channel), now, rest)
@@ -273,11 +348,12 @@ def _others(case: Case, elsewhere: Elsewhere) -> tuple[str, ...]:
 
 
 def _row(
-    case: Case, memory: Memory | None, report: Report | None, naming: IdentifySettings, now: datetime
+    case: Case, memory: Memory | None, report: Report | None, heard: int, naming: IdentifySettings, now: datetime
 ) -> IncidentRow:
     return IncidentRow(
         id=report.incident_id if report else memory.incident_id if memory else new_id(now),
         version=memory.version if memory else 0,
+        heard=heard,
         key=case.key,
         cluster=case.subject.cluster,
         kind=case.kind.value,

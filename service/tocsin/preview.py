@@ -3,7 +3,7 @@
 import json
 from collections.abc import Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 
 from pydantic import SecretStr
@@ -15,11 +15,9 @@ from tocsin.deliver.pushover import PushoverSettings
 from tocsin.errors import ConfigurationError, LookupFailed, TocsinError
 from tocsin.model import Message, Mode
 from tocsin.settings import ChannelSettings, Settings
-from tocsin.store import deliveries, events
+from tocsin.store import events
 from tocsin.store.sqlite import Sqlite
 from tocsin.wiring import build_pipeline, connect, sources
-
-_LEASE = timedelta(hours=1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,18 +44,23 @@ async def messages(settings: Settings, payload: bytes, *, kind: str | None, offl
         if found.repository is not None and not offline:
             with suppress(LookupFailed):  # the message then says so, as it would while serving
                 await found.repository.refresh()
-        pipeline = build_pipeline(settings, apps, store, found, [each.outlet for each in connected], offline=offline)
+        previews: list[Preview] = []
+
+        async def show(message: Message, _: str) -> None:
+            previews.append(Preview(chosen[message.channel].type, message))
+
+        outlets = [replace(each.outlet, send=show) for each in connected]
+        pipeline = build_pipeline(settings, apps, store, found, outlets, offline=offline)
         now = datetime.now(UTC)
         await pipeline.receive(payload, now)
         while await pipeline.advance(now):
             pass
         if await store.run(events.oldest_at) is not None:
             raise TocsinError("processing this webhook failed; the log above says why")
-        previews = []
-        for each in connected:
-            while delivery := await store.run(deliveries.claim, each.outlet.name, now, _LEASE):
-                previews.append(Preview(chosen[each.outlet.name].type, delivery.message))
-                await store.run(deliveries.settle_sent, delivery, now)
+        for outlet in outlets:
+            for waited in (timedelta(), settings.storm.gather):  # a storm is told once it was gathered
+                while await pipeline.deliver(outlet.name, now + waited):
+                    pass
         return previews
     finally:
         store.close()

@@ -1,6 +1,6 @@
 """What the story writes in one transaction: the outcome of an event, and the end of a message."""
 
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from functools import cache
@@ -11,6 +11,7 @@ from tocsin import inert
 from tocsin.decide import Action, Decision, Memory
 from tocsin.findings import Gap
 from tocsin.model import Kind, Message, Mode, NoticeReason, Priority, Verdict
+from tocsin.outbox import Limits, Outgoing, take_for
 from tocsin.outlet import Outlet
 from tocsin.report import Report
 from tocsin.store import deliveries, events, incidents
@@ -44,17 +45,18 @@ def recall(
 
 def store(
     tx: Transaction,
-    event_id: str,
+    event_ids: Sequence[str],
     plans: Sequence[Plan],
     now: datetime,
     mode: Mode,
     room: Mapping[str, int],
     lease: timedelta,
-) -> list[Delivery]:
-    """Writes incidents, notices and deliveries, and settles the event.
+    limits: Mapping[str, Limits],
+) -> list[Outgoing]:
+    """Writes incidents, notices and deliveries, and settles the events.
 
-    `room` is how many deliveries of each channel could leave at once; as many, the oldest that are due, are claimed
-    for `lease` and returned. Raises Overtaken, writing nothing, when an incident changed since it was recalled.
+    `room` is how many messages of each channel could leave at once; as many, where its `limits` allow, are claimed for
+    `lease` and returned. Raises Overtaken, writing nothing, when an incident changed since it was recalled.
     """
     for plan in plans:
         if plan.row.version == 0 and plan.decision.action is Action.SKIP:
@@ -65,18 +67,15 @@ def store(
         verdict = plan.report.assessment.verdict
         notice_id = _tell(tx, plan.row.id, plan.report.reason, verdict, plan.report, now)
         for message in plan.messages:
-            deliveries.insert(tx, new_id(now), notice_id, plan.row.id, message, now, mode)
-    events.finish(tx, event_id)
-    addressed = {message.channel for plan in plans for message in plan.messages}
-    return [delivery for channel in addressed for delivery in _claim(tx, channel, now, room.get(channel, 0), lease)]
-
-
-def _claim(tx: Transaction, channel: str, now: datetime, most: int, lease: timedelta) -> Iterator[Delivery]:
-    for _ in range(most):
-        delivery = deliveries.claim(tx, channel, now, lease)
-        if delivery is None:
-            return
-        yield delivery
+            loud = verdict is Verdict.SUSPICIOUS
+            deliveries.insert(tx, new_id(now), notice_id, plan.row.id, message, now, mode, loud=loud)
+    events.finish(tx, event_ids)
+    addressed = {message.channel for plan in plans for message in plan.messages} if mode is Mode.LIVE else set()
+    return [
+        taken
+        for channel in sorted(addressed & room.keys())
+        for taken in take_for(tx, channel, room[channel], now, lease, limits[channel])
+    ]
 
 
 def give_up(tx: Transaction, event_id: str, error: str, messages: Sequence[Message], now: datetime, mode: Mode) -> None:
@@ -144,7 +143,7 @@ def _tell_elsewhere(tx: Transaction, delivery: Delivery, error: str, others: Seq
     notice_id = _tell(tx, delivery.incident_id, NoticeReason.FIRST, Verdict.UNJUDGED, None, now)
     for outlet in alive:
         message = outlet.render_plain(title, text, Priority.HIGH)
-        deliveries.insert(tx, new_id(now), notice_id, delivery.incident_id, message, now)
+        deliveries.insert(tx, new_id(now), notice_id, delivery.incident_id, message, now, loud=True)
 
 
 def _tell(

@@ -20,6 +20,7 @@ from tocsin.enrich.settings import EnrichSettings
 from tocsin.gitops.settings import GitOpsSettings
 from tocsin.identify import IdentifySettings
 from tocsin.model import Mode
+from tocsin.pace import StormSettings
 from tocsin.retry import RetrySettings
 from tocsin.routing import Route, RoutingSettings
 from tocsin.rules.settings import RulesSettings
@@ -50,6 +51,7 @@ class Settings(Boot):
     assess: AssessSettings = section(AssessSettings)
     routes: RoutingSettings = section(RoutingSettings)
     retry: RetrySettings = section(RetrySettings)
+    storm: StormSettings = section(StormSettings)
     rules: RulesSettings = section(RulesSettings)
     channels: dict[str, ChannelSettings] = Field(
         default_factory=dict,

@@ -79,6 +79,7 @@ def build_pipeline(
         assess=settings.assess,
         routes=settings.routes,
         retry=settings.retry,
+        storm=settings.storm,
     )
     owners: list[OwnerLookup] = []
     if found.prometheus is not None and not offline:

@@ -48,20 +48,32 @@ def test_instants_survive_and_identities_sort_by_time() -> None:
 
 async def test_an_event_is_claimed_once_and_comes_back_when_its_lease_ends(store: Sqlite) -> None:
     await store.run(events.insert, [("e1", to_us(NOW), "{}", 1)])
-    claimed = await store.run_lightly(events.claim, NOW, LEASE)
-    assert claimed is not None and claimed.attempts == 1
-    assert await store.run_lightly(events.claim, NOW, LEASE) is None
-    again = await store.run_lightly(events.claim, NOW + LEASE, LEASE)
-    assert again is not None and again.attempts == 2
-    await store.run(events.finish, "e1")
-    assert await store.run_lightly(events.claim, NOW + 9 * LEASE, LEASE) is None
+    (claimed,) = await store.run_lightly(events.claim, NOW, LEASE)
+    assert claimed.attempts == 1
+    assert await store.run_lightly(events.claim, NOW, LEASE) == []
+    (again,) = await store.run_lightly(events.claim, NOW + LEASE, LEASE)
+    assert again.attempts == 2
+    await store.run(events.finish, ["e1"])
+    assert await store.run_lightly(events.claim, NOW + 9 * LEASE, LEASE) == []
+
+
+async def test_a_batch_is_bounded_in_webhooks_and_in_alerts(store: Sqlite) -> None:
+    few, many = events.BATCH_ALERTS // 2, events.BATCH_ALERTS * 2
+    arrived = [(f"e{at}", to_us(NOW) + at, "{}", alerts) for at, alerts in enumerate((few, few, 1, many, 1))]
+    await store.run(events.insert, arrived)
+    later = NOW + timedelta(seconds=1)
+    batches = [[event.id for event in await store.run_lightly(events.claim, later, LEASE)] for _ in range(3)]
+    assert batches == [["e0", "e1"], ["e2", "e3"], ["e4"]]
+    single = [(f"f{at:04}", to_us(NOW), "{}", 1) for at in range(events.BATCH_EVENTS + 1)]
+    await store.run(events.insert, single)
+    assert len(await store.run_lightly(events.claim, later, LEASE)) == events.BATCH_EVENTS
 
 
 async def test_release_gives_back_what_a_dead_process_had_claimed(store: Sqlite) -> None:
     await store.run(events.insert, [("e1", to_us(NOW), "{}", 1)])
     await store.run_lightly(events.claim, NOW, LEASE)
     assert await store.run(events.release, NOW) == 1
-    assert await store.run_lightly(events.claim, NOW, LEASE) is not None
+    assert await store.run_lightly(events.claim, NOW, LEASE)
 
 
 async def test_two_events_cannot_both_write_an_incident_on_old_memory(store: Sqlite) -> None:
@@ -172,8 +184,9 @@ async def test_concurrent_steps_share_commits_and_one_failure_spoils_only_itself
     steps = [store.run(events.insert, [(f"e{number}", to_us(NOW), "{}", 1)]) for number in range(50)]
     answers = await asyncio.gather(*steps[:25], store.run(broken), *steps[25:], return_exceptions=True)
     assert [type(answer) for answer in answers if answer is not None] == [ValueError]
-    found = [await store.run_lightly(events.claim, NOW, LEASE) for _ in range(51)]
-    assert {event.id for event in found if event} == {f"e{number}" for number in range(50)}
+    assert {event.id for event in await store.run_lightly(events.claim, NOW, LEASE)} == {
+        f"e{number}" for number in range(50)
+    }
 
 
 async def test_a_full_disk_is_unavailable_and_then_works_again(store: Sqlite) -> None:

@@ -16,7 +16,7 @@ from pydantic import Field, SecretStr, model_validator
 
 from tocsin import inert
 from tocsin.deliver.endpoint import HeaderSecret, ServerRoot
-from tocsin.deliver.exchange import Exchange, Reply, said
+from tocsin.deliver.exchange import LONGEST, Exchange, Reply, asked_to_wait, said
 from tocsin.errors import PermanentError, TemporaryError
 from tocsin.model import Message
 from tocsin.section import Duration, Section
@@ -26,8 +26,12 @@ MAX_IN_FLIGHT = 2
 
 _THROTTLED_AFTER = timedelta(seconds=5)
 """How long a visitor waits for one more request."""
-_THROTTLED_AT_MOST = timedelta(minutes=5)
-_REQUESTS, _EMAILS, _TOPICS, _BANDWIDTH, _DAILY, _AUTH, _CALLS = 42901, 42902, 42904, 42905, 42908, 42909, 42910
+_THROTTLED_AT_MOST = timedelta(minutes=2)
+"""Waits of 5, 10, 20, ... 120 s are fewer than ten refused requests in any ten minutes. More is what gets an address
+banned for hours: https://docs.ntfy.sh/config/#banning-bad-actors-fail2ban"""
+_WELL_AFTER = 10
+"""Messages taken in a row after which waits start over: a refusal for each one taken would be ignoring them as well."""
+_EMAILS, _TOPICS, _BANDWIDTH, _DAILY, _AUTH, _CALLS = 42902, 42904, 42905, 42908, 42909, 42910
 
 log = structlog.get_logger()
 
@@ -49,8 +53,14 @@ class NtfySettings(Section):
     username: str | None = Field(None, pattern=r"^[^:\x00-\x1f\x7f]+$", description="User, where there is no token.")
     password: SecretStr | None = Field(None, description="The user's password.")
     password_file: Path | None = Field(None, description="File that holds the password.")
+    per_hour: int | None = Field(
+        None, ge=10, description="Messages in any hour, roll-ups included; left out, `storm.per_hour`."
+    )
     timeout: Duration = Field(
-        timedelta(seconds=10), gt=timedelta(0), description="Longest wait for the server's answer to one message."
+        timedelta(seconds=10),
+        gt=timedelta(0),
+        le=LONGEST,
+        description="Longest wait for the server's answer to one message; at most 1m.",
     )
 
     @model_validator(mode="after")
@@ -71,7 +81,7 @@ class NtfyChannel:
         self.name = name
         self._topic = settings.topic
         self._headers = {"Content-Type": "application/json"} | _authorization(settings)
-        self._throttled = 0
+        self._throttled = self._taken = 0
         credentials = self._headers.get("Authorization", "").partition(" ")[2]
         password = settings.password.get_secret_value() if settings.password else ""
         self._exchange = Exchange(
@@ -83,7 +93,11 @@ class NtfyChannel:
         body = json.dumps(dict(message.body), ensure_ascii=False).encode()
         reply = await self._exchange.request("POST", "/", body=body, headers=self._headers)
         failure = failure_of(reply, datetime.now(UTC), throttled=self._throttled)
-        self._throttled = self._throttled + 1 if reply.status == 429 else 0
+        self._taken = 0 if failure else self._taken + 1
+        if reply.status == 429:
+            self._throttled += 1
+        elif self._taken >= _WELL_AFTER:
+            self._throttled = 0
         if failure:
             raise failure
         log.debug("ntfy_accepted", channel=self.name, delivery=delivery_id, message=reply.json()["id"])
@@ -101,30 +115,37 @@ class NtfyChannel:
 
 
 def failure_of(reply: Reply, now: datetime, *, throttled: int = 0) -> TemporaryError | PermanentError | None:
-    """What ntfy's reply means; None is success. `throttled` counts the refusals for too many requests just before."""
+    """What ntfy's reply means; None is success. `throttled` counts the refusals for too many requests until now."""
     answer = reply.json()
     code = answer.get("code")
     text = _told(answer) if isinstance(code, int) else f"ntfy {said(reply)}"
     if reply.status < 300:
         if answer.get("id") and isinstance(answer["id"], str):
             return None
-        return TemporaryError(f"{text}; not from ntfy, is there a login page or proxy in between?")
+        return TemporaryError(f"{text}; not from ntfy, is there a login page or proxy in between?", whole_channel=True)
     if 300 <= reply.status < 400:
         text = f"ntfy redirects ({reply.status}) elsewhere; set url to the server's real address"
         return PermanentError(text, whole_channel=True)
     if reply.status == 429:
-        wait = _until_allowed(code if isinstance(code, int) else _REQUESTS, reply.headers, now, throttled)
+        wait = _until_allowed(code, asked_to_wait(reply, now), now, throttled)
         return TemporaryError(text, retry_after=wait, whole_channel=True)
-    # A 404 without ntfy's code comes from a proxy that has no ntfy behind it at the moment.
-    passing = reply.status >= 500 or reply.status in (408, 425) or (reply.status == 404 and not isinstance(code, int))
-    return TemporaryError(text) if passing else PermanentError(text, whole_channel=reply.status in (401, 403))
+    if _passing(reply.status, coded=isinstance(code, int)):
+        return TemporaryError(text, retry_after=asked_to_wait(reply, now), whole_channel=True)
+    # Without ntfy's code it is no answer to this message, but for a size or a content that a proxy refuses.
+    elsewhere = not isinstance(code, int) and reply.status not in (400, 413)
+    return PermanentError(text, whole_channel=reply.status in (401, 403) or elsewhere)
+
+
+def _passing(status: int, *, coded: bool) -> bool:
+    """Whether another attempt may fare better. A 404 without ntfy's code: a proxy with no ntfy behind it just now."""
+    return status >= 500 or status < 200 or status in (408, 425) or (status == 404 and not coded)
 
 
 def _told(answer: Mapping[str, Any]) -> str:
     return f"ntfy answered {answer['code']}: {inert.text(str(answer.get('error', 'no reason given')), 200)}"
 
 
-def _until_allowed(code: int, headers: Mapping[str, str], now: datetime, throttled: int) -> timedelta:
+def _until_allowed(code: object, asked: timedelta | None, now: datetime, throttled: int) -> timedelta:
     """ntfy's counters start again at midnight UTC, its request bucket refills by one every 5 s."""
     if code in (_DAILY, _BANDWIDTH, _EMAILS, _CALLS):
         midnight = now.astimezone(UTC).replace(hour=0, minute=0, second=0, microsecond=0) + timedelta(days=1)
@@ -132,8 +153,7 @@ def _until_allowed(code: int, headers: Mapping[str, str], now: datetime, throttl
     if code in (_AUTH, _TOPICS):
         return timedelta(minutes=1)
     growing = min(_THROTTLED_AFTER * (1 << min(throttled, 10)), _THROTTLED_AT_MOST)
-    asked = headers.get("retry-after", "")
-    return max(growing, timedelta(seconds=min(int(asked), 86_400)) if asked.isascii() and asked.isdigit() else growing)
+    return max(growing, asked or growing)
 
 
 def _authorization(settings: NtfySettings) -> dict[str, str]:

@@ -1,7 +1,7 @@
 """Pushover: form fields to the messages API. https://pushover.net/api#friendly
 
 Its rules of courtesy are binding: at most two connections, a 4xx is never sent again, anything else not sooner than
-after 5 s. A 429 is no throttle: the month's quota is used up.
+after 5 s. Its own 429 is no throttle: the month's quota is used up.
 """
 
 from collections.abc import Mapping
@@ -14,13 +14,14 @@ from pydantic import Field, SecretStr
 
 from tocsin import inert
 from tocsin.deliver.endpoint import HeaderSecret, ServerRoot
-from tocsin.deliver.exchange import Exchange, Reply, said
+from tocsin.deliver.exchange import LONGEST, Exchange, Reply, asked_to_wait, said
 from tocsin.errors import PermanentError, TemporaryError
 from tocsin.model import Message
 from tocsin.section import Duration, Section
 
 MAX_IN_FLIGHT = 2
 RETRY_AFTER = timedelta(seconds=5)
+_THROTTLED_AFTER = timedelta(minutes=1)
 _LONGEST_MONTH = timedelta(days=32)
 
 log = structlog.get_logger()
@@ -41,8 +42,14 @@ class PushoverSettings(Section):
         description="Devices to send to, separated by commas; left out, all. "
         "Pushover sends to all devices as well when a name is wrong.",
     )
+    per_hour: int | None = Field(
+        None, ge=10, description="Messages in any hour, roll-ups included; left out, `storm.per_hour`."
+    )
     timeout: Duration = Field(
-        timedelta(seconds=10), gt=timedelta(0), description="Longest wait for the answer to one message."
+        timedelta(seconds=10),
+        gt=timedelta(0),
+        le=LONGEST,
+        description="Longest wait for the answer to one message; at most 1m.",
     )
 
 
@@ -84,24 +91,34 @@ class PushoverChannel:
         try:
             return await self._exchange.request("POST", path, form=form)
         except TemporaryError as failure:
-            raise TemporaryError(str(failure), retry_after=RETRY_AFTER) from None
+            raise TemporaryError(str(failure), retry_after=RETRY_AFTER, whole_channel=True) from None
 
 
 def failure_of(reply: Reply, now: datetime) -> TemporaryError | PermanentError | None:
-    """What Pushover's reply means; None is success, which takes both a 200 and `status: 1`."""
+    """What Pushover's reply means; None is success, which takes both a 2xx and `status: 1`."""
     answer = reply.json()
     text = _told(reply, answer)
-    if reply.status == 200:
-        if "status" not in answer:
+    own = "status" in answer
+    if reply.status < 300:
+        if not own:
             text = f"{text}; not from Pushover, is there a login page or proxy in between?"
-            return TemporaryError(text, retry_after=RETRY_AFTER)
+            return TemporaryError(text, retry_after=RETRY_AFTER, whole_channel=True)
         return None if answer["status"] == 1 else PermanentError(text, whole_channel=_refuses_sender(answer))
-    if reply.status == 429:
+    if 300 <= reply.status < 400:
+        text = f"Pushover redirects ({reply.status}) elsewhere; set url to the API's real address"
+        return PermanentError(text, whole_channel=True)
+    if reply.status == 429 and (own or "x-limit-app-reset" in reply.headers):
         wait = max(_quota_resets_at(reply.headers, now) - now, RETRY_AFTER)
         return TemporaryError(f"{text}; the month's quota is used up", retry_after=wait, whole_channel=True)
+    if reply.status == 429:  # from a proxy: nothing is known of the quota
+        wait = max(asked_to_wait(reply, now) or _THROTTLED_AFTER, _THROTTLED_AFTER)
+        return TemporaryError(text, retry_after=wait, whole_channel=True)
     if reply.status >= 500:
-        return TemporaryError(text, retry_after=RETRY_AFTER)
-    return PermanentError(text, whole_channel=reply.status in (401, 403) or _refuses_sender(answer))
+        wait = max(asked_to_wait(reply, now) or RETRY_AFTER, RETRY_AFTER)
+        return TemporaryError(text, retry_after=wait, whole_channel=True)
+    # What Pushover did not say is no answer to this message, but for a size or a content that a proxy refuses.
+    elsewhere = not own and reply.status not in (400, 413)
+    return PermanentError(text, whole_channel=reply.status in (401, 403) or elsewhere or _refuses_sender(answer))
 
 
 def _refuses_sender(answer: Mapping[str, Any]) -> bool:

@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import timedelta
-from typing import Protocol
+from typing import ClassVar, Protocol
 
 import structlog
 
@@ -24,6 +24,11 @@ class Enricher(Protocol):
 
     @property
     def missing(self) -> tuple[str, ...]: ...
+
+    @property
+    def asks(self) -> bool:
+        """Whether every look asks another system, so that a storm has to spare it."""
+        ...
 
     def applies(self, inquiry: Inquiry) -> bool:
         """Whether this lookup has something to say about the inquiry; when not, it is no gap either."""
@@ -45,6 +50,7 @@ class NotAsked:
     reason: str
     missing: tuple[str, ...]
     kinds: frozenset[Kind] = frozenset({Kind.NOVEL, Kind.VOLUME})
+    asks: ClassVar[bool] = False
 
     def applies(self, inquiry: Inquiry) -> bool:
         """Where a real source would have something to say."""
@@ -82,6 +88,9 @@ def located(inquiry: Inquiry, *, by_pod: bool = True) -> str:
 
 async def _ask(enricher: Enricher, inquiry: Inquiry, deadline: timedelta) -> Findings:
     late = end_within(deadline)
+    if inquiry.spared and enricher.asks:
+        missed = Gap(enricher.source, inquiry.spared, enricher.missing)
+        return Findings(gaps=(missed,)) if enricher.applies(inquiry) else Findings()
     try:
         async with asyncio.timeout(deadline.total_seconds()):
             return await enricher.look(inquiry) if enricher.applies(inquiry) else Findings()

@@ -35,6 +35,7 @@ class DnsLookups:
 
     source = "Prometheus"
     missing = (*_OWN, _OTHERS)
+    asks = True
 
     def __init__(self, prometheus: Prometheus, naming: DestinationSettings | None = None) -> None:
         self._prometheus = prometheus

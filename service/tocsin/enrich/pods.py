@@ -75,6 +75,7 @@ class PodAges:
 
     source = "Prometheus"
     missing = ("age of the pods",)
+    asks = True
 
     def __init__(self, prometheus: Prometheus) -> None:
         self._prometheus = prometheus

@@ -45,6 +45,7 @@ class PolicyHistory:
     """
 
     missing = ("policy", "its history")
+    asks = False
 
     def __init__(self, repository: Repository, history_within: timedelta = HISTORY_WITHIN) -> None:
         self._repository = repository
@@ -64,7 +65,10 @@ class PolicyHistory:
         namespace = located(inquiry, by_pod=False)
         snapshot = self._repository.snapshot()
         found = resolve(snapshot.index, namespace, workload=inquiry.subject.workload)
-        history = await self._history(found, inquiry)
+        if inquiry.spared:
+            history = _History(reasons={inquiry.spared: None})
+        else:
+            history = await self._history(found, inquiry)
         ways = {each.name: _way(found.policies, each) for each in _reaching(inquiry)}
         said = hear(found)
         releases = history.releases

@@ -15,6 +15,12 @@ class EnrichSettings(Section):
         gt=timedelta(0),
         description="All lookups of one webhook end by then; what is late becomes a gap in the message.",
     )
+    workloads_per_minute: int = Field(
+        20,
+        ge=1,
+        description="Workloads that are looked up in a minute, and as many at once after a quiet one. In a storm the "
+        "rest is told without; the message says so.",
+    )
     plain_after: int = Field(
         5, ge=1, description="An event whose processing failed this often is forwarded plainly, without an explanation."
     )

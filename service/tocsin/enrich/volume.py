@@ -27,6 +27,7 @@ class VolumeLookups:
 
     source = "Prometheus"
     missing = (_NOW, _BEGAN)
+    asks = True
 
     def __init__(self, prometheus: Prometheus, naming: DestinationSettings | None = None) -> None:
         self._prometheus = prometheus

@@ -8,6 +8,7 @@ from tocsin.render import wording
 from tocsin.render.limits import Line, Role, bulleted, fit, fit_title
 from tocsin.render.links import links
 from tocsin.report import Report
+from tocsin.roll_up import RollUp
 
 TITLE_CHARS = 250
 TEXT_CHARS = 16_000
@@ -19,6 +20,11 @@ def report(report: Report, *, channel: str) -> Message:
     after = [f"{link.label}: {link.url}" for link in links(report)]
     after.append(f"Incident: {inert.text(report.incident_id, 100)}")
     return _message(channel, wording.title(report), wording.lines(report), report.priority, after)
+
+
+def together(roll_up: RollUp, *, channel: str) -> Message:
+    """Renders many incidents as one message."""
+    return _message(channel, wording.roll_up_title(roll_up), wording.roll_up_lines(roll_up), roll_up.priority, ())
 
 
 def plain(title: str, text: str, priority: Priority, *, channel: str) -> Message:

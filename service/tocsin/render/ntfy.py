@@ -13,6 +13,7 @@ from tocsin.render import wording
 from tocsin.render.limits import Line, bulleted, fit, fit_title
 from tocsin.render.links import Link, links
 from tocsin.report import Report
+from tocsin.roll_up import RollUp
 
 MESSAGE_BYTES = 4095
 """The server turns 4,096 bytes and more into an attachment, or refuses them (40014) where it has none."""
@@ -46,6 +47,20 @@ def report(report: Report, *, channel: str, topic: str) -> Message:
     tag = "white_check_mark" if resolved else _TAGS[report.assessment.verdict]
     found, sequence = links(report)[:ACTIONS], sequence_id(report.incident_id)
     return _message(channel, topic, wording.title(report), wording.lines(report), report.priority, tag, found, sequence)
+
+
+def together(roll_up: RollUp, *, channel: str, topic: str) -> Message:
+    """Renders many incidents as one message."""
+    return _message(
+        channel,
+        topic,
+        wording.roll_up_title(roll_up),
+        wording.roll_up_lines(roll_up),
+        roll_up.priority,
+        "cyclone",
+        (),
+        "",
+    )
 
 
 def plain(title: str, text: str, priority: Priority, *, channel: str, topic: str) -> Message:

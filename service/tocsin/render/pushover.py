@@ -12,6 +12,7 @@ from tocsin.render import wording
 from tocsin.render.limits import Line, Role, bulleted, fit, fit_title
 from tocsin.render.links import Link, links
 from tocsin.report import Report
+from tocsin.roll_up import RollUp
 
 MESSAGE_CHARS = 1024
 TITLE_CHARS = 250
@@ -33,6 +34,18 @@ def report(report: Report, *, channel: str) -> Message:
     title = wording.title(report, namespaced=False)
     link = next((link for link in links(report) if len(link.url) <= URL_CHARS), None)
     return _message(channel, title, wording.lines(report, namespaced=False), report.priority, link, report.written_at)
+
+
+def together(roll_up: RollUp, *, channel: str) -> Message:
+    """Renders many incidents as one message."""
+    return _message(
+        channel,
+        wording.roll_up_title(roll_up),
+        wording.roll_up_lines(roll_up),
+        roll_up.priority,
+        None,
+        roll_up.written_at,
+    )
 
 
 def plain(title: str, text: str, priority: Priority, *, channel: str) -> Message:

@@ -5,12 +5,14 @@ markup is the channel's business.
 """
 
 from collections.abc import Iterator
+from datetime import timedelta
 
 from tocsin import inert
 from tocsin.findings import Gap, PolicyFacts
 from tocsin.model import Destination, Kind, NoticeReason, Verdict
 from tocsin.render.limits import LINE_CHARS, Line, Role, clip_front
 from tocsin.report import Report
+from tocsin.roll_up import RollUp
 from tocsin.units import age, count, multiple, rate
 
 _SUBJECT_CHARS = 64
@@ -19,6 +21,7 @@ _NAMES_SHOWN = 5
 _GAPS_SHOWN = 6
 _PARAGRAPHS_SHOWN = 8
 _LABELS_SHOWN = 8
+_TITLES_SHOWN = 25
 _QUIET = (Verdict.EXPECTED, Verdict.EXPLAINED)
 _TELLING_LABELS = ("severity", "reason", "pod", "container", "node", "instance", "job")
 _PLUMBING_LABELS = frozenset({"alertname", "prometheus", "prometheus_replica", "endpoint", "uid", "service"})
@@ -45,6 +48,38 @@ def lines(report: Report, *, namespaced: bool = True) -> tuple[Line, ...]:
     """
     said = _content(report, namespaced)
     return tuple(Line(role, inert.text(text.strip(), LINE_CHARS)) for role, text in said if text.strip())
+
+
+def roll_up_title(roll_up: RollUp) -> str:
+    """How many of whom, in how long: "31 workloads asked for 214 new names in 5 min"."""
+    totals = roll_up.totals
+    within = f" in {age(max(roll_up.written_at - totals.since_at, timedelta(minutes=1)))}"
+    who = count(totals.workloads, "workload")
+    if set(totals.kinds) == {Kind.NOVEL}:
+        return f"{who} asked for {count(totals.names, 'new name')}{within}"
+    if set(totals.kinds) == {Kind.VOLUME}:
+        return f"{who} sent more than usual{within}"
+    return f"{count(totals.incidents, 'incident')} of {who}{within}"
+
+
+def roll_up_lines(roll_up: RollUp) -> tuple[Line, ...]:
+    """The likely cause, those that nothing explains by name, what is known of the rest, where all of them are."""
+    said = [(Role.HEADLINE, roll_up.cause)]
+    said += [(Role.REASON, title) for title in roll_up.named[:_TITLES_SHOWN]]
+    counts = ((number, verdict) for verdict, number in roll_up.totals.verdicts.items())
+    told = ", ".join(
+        f"{number} {_counted(verdict)}" for number, verdict in sorted(counts, key=lambda each: -each[1].rank)
+    )
+    said.append(
+        (Role.GAP, f"{count(roll_up.totals.incidents, 'incident')}: {told}. None of them has a message of its own.")
+    )
+    said += [(Role.FACT, remark) for remark in roll_up.remarks]
+    said.append((Role.NEXT, f"`tocsin incidents --limit {roll_up.totals.incidents}` lists them all."))
+    return tuple(Line(role, inert.text(text.strip(), LINE_CHARS)) for role, text in said)
+
+
+def _counted(verdict: Verdict) -> str:
+    return "only forwarded" if verdict is Verdict.UNJUDGED else verdict.value
 
 
 def plain_title(title: str) -> str:

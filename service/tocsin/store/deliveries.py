@@ -5,14 +5,17 @@ In mode shadow a message is only recorded, as `shadow`; nothing ever claims it.
 
 import json
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+from typing import Any
 
 from tocsin.model import Message, Mode
 from tocsin.store.database import Transaction, from_us, to_us
 
 LONG = timedelta(hours=1)
 """A pause from which on what the channel holds back is told through another."""
+
+_COLUMNS = "id, incident_id, notice_id, channel, title, body, attempts, created_at"
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,6 +29,11 @@ class Delivery:
     attempts: int
     created_at: datetime
     held: "Pause | None" = None
+
+    @property
+    def channel(self) -> str:
+        """The channel it is for."""
+        return self.message.channel
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,38 +62,62 @@ def insert(
     message: Message,
     now: datetime,
     mode: Mode = Mode.LIVE,
+    *,
+    loud: bool = False,
 ) -> None:
-    """Puts one message for one channel on its way; in mode shadow only records it."""
+    """Puts one message for one channel on its way; in mode shadow only records it.
+
+    A `loud` one may overtake a storm.
+    """
     state, settled_at = ("due", None) if mode is Mode.LIVE else ("shadow", to_us(now))
     tx.execute(
-        "INSERT INTO delivery (id, incident_id, notice_id, channel, title, body, state, due_at, created_at, settled_at)"
-        " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+        "INSERT INTO delivery"
+        " (id, incident_id, notice_id, channel, title, body, state, due_at, created_at, settled_at, loud)"
+        " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
         (delivery_id, incident_id, notice_id, message.channel, message.title)
-        + (json.dumps(message.body, ensure_ascii=False), state, to_us(now), to_us(now), settled_at),
+        + (json.dumps(message.body, ensure_ascii=False), state, to_us(now), to_us(now), settled_at, int(loud)),
     )
 
 
-def claim(tx: Transaction, channel: str, now: datetime, lease: timedelta) -> Delivery | None:
-    """Takes the oldest due message of a channel that is not paused.
+def claim(
+    tx: Transaction, channel: str, now: datetime, lease: timedelta, *, only_loud: bool = False
+) -> Delivery | None:
+    """Takes the oldest due message of a channel that is not paused; with `only_loud` the oldest of those.
 
     A later message about the same incident waits for the earlier one, so that the order inside an incident holds. In a
     pause of LONG or more a message that was never tried is taken once, as `held`: somebody has to be told elsewhere.
     """
     row = tx.execute(
-        "UPDATE delivery SET state = 'claimed', due_at = ?, attempts = attempts + 1 WHERE id = ("
-        " SELECT d.id FROM delivery d WHERE d.channel = ? AND d.state IN ('due', 'claimed') AND d.due_at <= ?"
+        "UPDATE delivery SET state = 'claimed', due_at = ?, attempts = attempts + 1, roll_up = '' WHERE id = ("
+        f" SELECT d.id FROM delivery d WHERE d.channel = ?{' AND d.loud = 1' if only_loud else ''}"
+        "  AND d.state IN ('due', 'claimed') AND d.due_at <= ?"
         "  AND NOT EXISTS (SELECT 1 FROM channel c WHERE c.name = d.channel AND c.paused_until > ?"
         "   AND (c.paused_until < ? OR d.error <> ''))"
         "  AND NOT EXISTS (SELECT 1 FROM delivery e WHERE e.incident_id = d.incident_id AND e.channel = d.channel"
         "   AND e.state IN ('due', 'claimed') AND e.id < d.id)"
         " ORDER BY d.due_at, d.id LIMIT 1"
-        ") RETURNING id, incident_id, notice_id, channel, title, body, attempts, created_at",
+        f") RETURNING {_COLUMNS}",
         (to_us(now + lease), channel, to_us(now), to_us(now), to_us(now + LONG)),
     ).fetchone()
-    if not row:
-        return None
+    return replace(_read(row), held=_pause_of(tx, channel, now)) if row else None
+
+
+def rolled_up(tx: Transaction, roll_up: str, limit: int) -> list[Delivery]:
+    """The first of the messages that are claimed for a roll-up."""
+    rows = tx.execute(
+        f"SELECT {_COLUMNS} FROM delivery WHERE roll_up = ? AND state = 'claimed' ORDER BY id LIMIT ?", (roll_up, limit)
+    ).fetchall()
+    return [_read(row) for row in rows]
+
+
+def _read(row: Sequence[Any]) -> Delivery:
     message = Message(row[3], row[4], json.loads(row[5]))
-    return Delivery(row[0], row[1], row[2], message, row[6], from_us(row[7]), _pause_of(tx, channel, now))
+    return Delivery(row[0], row[1], row[2], message, row[6], from_us(row[7]))
+
+
+def paused(tx: Transaction, channel: str, now: datetime) -> bool:
+    """Whether a channel takes nothing now."""
+    return _pause_of(tx, channel, now) is not None
 
 
 def _pause_of(tx: Transaction, channel: str, now: datetime) -> Pause | None:

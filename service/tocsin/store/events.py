@@ -25,6 +25,10 @@ MICROSECOND = timedelta(microseconds=1)
 ROWS = 100
 """Webhooks in one statement; five parameters each, of which an old SQLite takes 999."""
 
+BATCH_EVENTS = 250
+BATCH_ALERTS = 2_000
+"""Webhooks that are explained together, at most, and the alerts in them; a larger webhook is explained by itself."""
+
 
 def insert(tx: Transaction, arrived: Sequence[Arrived], lease: timedelta | None = None) -> None:
     """Stores accepted webhooks, many in one statement: a statement costs more than a row.
@@ -41,20 +45,26 @@ def insert(tx: Transaction, arrived: Sequence[Arrived], lease: timedelta | None 
         )
 
 
-def claim(tx: Transaction, now: datetime, lease: timedelta) -> Event | None:
-    """Takes the oldest due event; when it is not settled within `lease` it is due again."""
-    row = tx.execute(
-        "UPDATE event SET state = 'claimed', due_at = ?, attempts = attempts + 1 WHERE id = ("
-        " SELECT id FROM event WHERE state IN ('due', 'claimed') AND due_at <= ? ORDER BY due_at, id LIMIT 1"
+def claim(tx: Transaction, now: datetime, lease: timedelta) -> list[Event]:
+    """Takes the oldest due events, oldest first; what is not settled within `lease` is due again.
+
+    As many as BATCH_ALERTS and BATCH_EVENTS allow, so that they can be explained together; one at least.
+    """
+    rows = tx.execute(
+        "UPDATE event SET state = 'claimed', due_at = ?, attempts = attempts + 1 WHERE id IN ("
+        " SELECT id FROM (SELECT id, SUM(alerts) OVER (ORDER BY due_at, id) - alerts AS before FROM ("
+        "  SELECT id, due_at, alerts FROM event WHERE state IN ('due', 'claimed') AND due_at <= ?"
+        "  ORDER BY due_at, id LIMIT ?) AS oldest) AS counted WHERE before < ?"
         ") RETURNING id, received_at, body, attempts",
-        (to_us(now + lease), to_us(now)),
-    ).fetchone()
-    return Event(row[0], from_us(row[1]), row[2], row[3]) if row else None
+        (to_us(now + lease), to_us(now), BATCH_EVENTS, BATCH_ALERTS),
+    ).fetchall()
+    found = [Event(row[0], from_us(row[1]), row[2], row[3]) for row in rows]
+    return sorted(found, key=lambda event: event.id)
 
 
-def finish(tx: Transaction, event_id: str) -> None:
-    """Marks an event as processed."""
-    tx.execute("UPDATE event SET state = 'done', error = '' WHERE id = ?", (event_id,))
+def finish(tx: Transaction, event_ids: Sequence[str]) -> None:
+    """Marks events as processed."""
+    tx.executemany("UPDATE event SET state = 'done', error = '' WHERE id = ?", [(each,) for each in event_ids])
 
 
 def postpone(tx: Transaction, event_id: str, until: datetime, error: str) -> None:

@@ -1,6 +1,7 @@
 """The way in: webhooks that arrive while a commit is under way share the next one."""
 
 import asyncio
+from collections.abc import Sequence
 from datetime import timedelta
 
 from tocsin.errors import StoreUnavailable
@@ -27,7 +28,7 @@ class Inbox:
     """
 
     def __init__(self, database: Database, lease: timedelta) -> None:
-        self.hands: Hands[Event] = NOBODY
+        self.hands: Hands[Sequence[Event]] = NOBODY
         self._database = database
         self._lease = lease
         self._open: _Batch | None = None
@@ -75,6 +76,6 @@ class Inbox:
 
     def _hand_over(self, given: list[Arrived], rest: list[Arrived]) -> None:
         for event_id, at, body, _ in given:
-            self.hands.give(Event(event_id, from_us(at), body, attempts=1))
+            self.hands.give((Event(event_id, from_us(at), body, attempts=1),))
         if rest:
             self.hands.wake()

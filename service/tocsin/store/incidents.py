@@ -40,7 +40,10 @@ class AlertRow:
 
 @dataclass(frozen=True, slots=True)
 class IncidentRow:
-    """What is written of an incident for one event. `version` is the one recalled, 0 for a new incident."""
+    """What is written of an incident for one event, or several that are explained together.
+
+    `version` is the one recalled, 0 for a new incident; `heard` is how many webhooks spoke of it.
+    """
 
     id: str
     version: int
@@ -54,6 +57,7 @@ class IncidentRow:
     posture: str | None
     verdict: str | None
     alerts: tuple[AlertRow, ...]
+    heard: int = 1
 
 
 def known_alerts(tx: Transaction, fingerprints: Collection[str]) -> dict[str, Known]:
@@ -168,10 +172,10 @@ def record(tx: Transaction, row: IncidentRow, now: datetime) -> None:
     if row.version == 0:
         inserted = tx.execute(
             "INSERT INTO incident (id, key, cluster, kind, namespace, workload, domain, title, state, opened_at,"
-            " last_at, seen, posture, verdict, version) VALUES (?, ?, ?, ?, ?, ?, ?, ?, 'firing', ?, ?, 1, ?, ?, 1)"
+            " last_at, seen, posture, verdict, version) VALUES (?, ?, ?, ?, ?, ?, ?, ?, 'firing', ?, ?, ?, ?, ?, 1)"
             " ON CONFLICT DO NOTHING",
             (row.id, json.dumps(row.key), row.cluster, row.kind, row.namespace, row.workload, row.domain, row.title)
-            + (at, at, row.posture or "unknown", row.verdict or "unjudged"),
+            + (at, at, row.heard, row.posture or "unknown", row.verdict or "unjudged"),
         ).rowcount
         if inserted != 1:
             raise Overtaken
@@ -180,7 +184,7 @@ def record(tx: Transaction, row: IncidentRow, now: datetime) -> None:
             "UPDATE incident SET last_at = ?, seen = seen + ?, version = version + 1,"
             " posture = COALESCE(?, posture), verdict = COALESCE(?, verdict), title = COALESCE(?, title)"
             " WHERE id = ? AND version = ? AND state <> 'closed'",
-            (at, 1 if state else 0, row.posture, row.verdict, row.title or None, row.id, row.version),
+            (at, row.heard if state else 0, row.posture, row.verdict, row.title or None, row.id, row.version),
         ).rowcount
         if updated != 1:
             raise Overtaken
