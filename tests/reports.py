@@ -20,6 +20,7 @@ from tocsin.model import (
     Verdict,
 )
 from tocsin.report import Assessment, Report
+from tocsin.roll_up import RollUp, Totals
 
 NOW = datetime(2026, 11, 22, 14, 13, 5, tzinfo=UTC)
 ALERTMANAGER = "https://alertmanager.home.example"
@@ -342,6 +343,31 @@ def long() -> Report:
     report = gaps()
     reasons = tuple(f"reason {number}: " + 'a & b "quoted" \\x3c ' * 12 for number in range(1, 31))
     return replace(report, assessment=replace(report.assessment, reasons=reasons))
+
+
+def storm() -> RollUp:
+    """A node restarts, and two apps nobody can explain are among those that come with it."""
+    totals = Totals(
+        incidents=33,
+        workloads=31,
+        namespaces=9,
+        names=214,
+        kinds={Kind.NOVEL: 33},
+        verdicts={Verdict.EXPLAINED: 29, Verdict.UNEXPLAINED: 4},
+        since_at=ago(minutes=5),
+    )
+    return RollUp(
+        totals=totals,
+        cause="Likely one cause: 19 of 20 pods looked at started after 13:58 UTC, as after a node's restart.",
+        remarks=("Not known for 13 of 33: Prometheus was not asked, more than 20 workloads came in a minute.",),
+        named=(
+            "Unexplained: media/recyclarr -> files.paste-drop[.]example",
+            "Unexplained: home/frigate -> telemetry.cam-vendor[.]example",
+            *(f"Explained: apps/app{number} -> api{number}.known[.]example" for number in range(31)),
+        ),
+        priority=Priority.URGENT,
+        written_at=NOW,
+    )
 
 
 CASES = {

@@ -77,7 +77,9 @@ def expect(channels: Collection[str], sources: Collection[str]) -> None:
     for channel in channels:
         for outcome in ("sent", "retry", "dead"):
             metrics.DELIVERIES.labels(channel, outcome)
-    for stage in ("advance", "enrich", "deliver"):
+        metrics.TOLD_SECONDS.labels(channel)
+        metrics.ROLLED_UP.labels(channel)
+    for stage in metrics.STAGES:
         metrics.STAGE_SECONDS.labels(stage)
 
 

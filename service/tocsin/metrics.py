@@ -39,7 +39,16 @@ ROLLED_UP = Counter(
     ["channel"],
     registry=REGISTRY,
 )
+TOLD_SECONDS = Histogram(
+    "tocsin_told_seconds",
+    "Seconds from the decision to tell until the provider confirmed the message, of a roll-up the oldest in it.",
+    ["channel"],
+    buckets=(0.01, 0.05, 0.1, 0.5, 1, 5, 15, 60, 300, 900, 3600),
+    registry=REGISTRY,
+)
 IN_FLIGHT = Gauge("tocsin_webhooks_in_flight", "Webhooks being read or stored now.", registry=REGISTRY)
+STAGES = ("receive", "parse", "identify", "enrich", "assess", "record", "advance", "deliver")
+"""`receive` is a webhook that was read, until COMMIT; `advance` holds parse to record; `assess` is one incident."""
 STAGE_SECONDS = Histogram(
     "tocsin_stage_seconds",
     "Duration of each stage.",

@@ -2,17 +2,18 @@
 
     receive   parse, store, COMMIT; only then is the webhook answered
     advance   identify -> decide -> enrich -> assess -> render -> store: incident, notice, deliveries, COMMIT
-    deliver   send one message through one channel, in a storm many as one, then settle: what was told is remembered here
+    deliver   send one message through one channel, in a storm many as one, then settle: only this is remembered as told
 
 In mode shadow the story ends before the last step: messages are stored as such, and nothing is sent.
 
-Each step claims rows and settles them: webhooks that wait together are explained together. A process that dies in
-between leaves rows claimed; they come back when their lease ends, or at the next start. So nothing accepted is lost, and
-what is told twice is what was in flight.
+Each step claims rows and settles them; webhooks that wait together are explained together. A process that dies before
+leaves them claimed; they come back when their lease ends, or at the next start. So nothing accepted is lost, and what
+is told twice is what was in flight.
 """
 
 import asyncio
 from collections.abc import Iterable, Mapping, Sequence
+from contextlib import AbstractContextManager
 from datetime import datetime, timedelta
 
 import structlog
@@ -47,6 +48,9 @@ log = structlog.get_logger()
 EVENT_LEASE = timedelta(minutes=2)
 DELIVERY_LEASE = timedelta(minutes=2)
 PLAIN_ALERTS = 10
+PLAIN_CHARS = 500
+"""What is shown of a webhook that cannot be explained."""
+_STAGES = {stage: metrics.STAGE_SECONDS.labels(stage) for stage in metrics.STAGES}
 
 
 class Pipeline:
@@ -81,8 +85,9 @@ class Pipeline:
 
         Raises BadPayload for what is no webhook of version 4, StoreUnavailable when it could not be stored.
         """
-        accepted = Accepted(new_id(now), alertmanager.count(body))
-        await self.inbox.put((accepted.event, to_us(now), body.decode("utf-8"), accepted.alerts))
+        with _timed("receive"):
+            accepted = Accepted(new_id(now), alertmanager.count(body))
+            await self.inbox.put((accepted.event, to_us(now), body.decode("utf-8"), accepted.alerts))
         metrics.ALERTS.inc(accepted.alerts)
         return accepted
 
@@ -105,7 +110,7 @@ class Pipeline:
         if len(claimed) == 1:
             return await self._work_on_event(claimed[0], now)
         try:
-            with metrics.STAGE_SECONDS.labels("parse").time():
+            with _timed("parse"):
                 parsed = [(event.id, alertmanager.parse(event.body), event.attempts > 1) for event in claimed]
             together = batch.runs(parsed)
         except Exception:  # noqa: BLE001 - whichever it was, each is worked on by itself
@@ -123,7 +128,7 @@ class Pipeline:
     async def _work_on_run(self, run: Run, now: datetime) -> bool:
         """Explains events together; False where that failed, and each has to be worked on by itself."""
         try:
-            with metrics.STAGE_SECONDS.labels("advance").time():
+            with _timed("advance"):
                 await self._advance(run, now)
         except Exception as failure:  # noqa: BLE001 - the one that did it is found by working on each
             log.warning("batch_failed", events=len(run.events), error=f"{type(failure).__name__}: {failure}"[:500])
@@ -132,9 +137,10 @@ class Pipeline:
 
     async def _work_on_event(self, event: Event, now: datetime) -> None:
         try:
-            with metrics.STAGE_SECONDS.labels("advance").time():
+            with _timed("advance"):
                 run = Run()
-                run.add(event.id, alertmanager.parse(event.body))
+                with _timed("parse"):
+                    run.add(event.id, alertmanager.parse(event.body))
                 await self._advance(run, now)
         except Overtaken:
             await self._database.run(events.postpone, event.id, now, "another event changed the same incident")
@@ -144,7 +150,8 @@ class Pipeline:
     async def _advance(self, run: Run, now: datetime) -> None:
         group = run.group
         deadline_at = asyncio.get_running_loop().time() + self._rules.enrich.deadline.total_seconds()
-        found, gaps = await self.explainer.identify(group)
+        with _timed("identify"):
+            found, gaps = await self.explainer.identify(group)
         memories, elsewhere = await self._database.run_lightly(
             recall,
             [case.key for case in found],
@@ -157,20 +164,22 @@ class Pipeline:
         plans = []
         for case in found:
             await asyncio.sleep(0)  # a webhook may hold thousands; others want an answer meanwhile
-            memory, decision = memories.get(case.key), decisions[case.key]
-            report = None
-            if decision.action is not Action.SKIP:
-                judged = case.kind is not Kind.OTHER  # what is only forwarded needs no lookup and misses none
-                known = merge([findings[cases.subject_key(case)], Findings(gaps=gaps)]) if judged else Findings()
-                others = _others(case, elsewhere)
-                report, decision = self.explainer.assess(case, group, memory, decision, known, others, now)
-            messages = self._render(report, decision)
-            row = _row(case, memory, report, run.heard_of(case.fingerprints), self._rules.identify, now)
-            plans.append(Plan(row, decision, report, messages))
+            with _timed("assess"):
+                memory, decision = memories.get(case.key), decisions[case.key]
+                report = None
+                if decision.action is not Action.SKIP:
+                    judged = case.kind is not Kind.OTHER  # what is only forwarded needs no lookup and misses none
+                    known = merge([findings[cases.subject_key(case)], Findings(gaps=gaps)]) if judged else Findings()
+                    others = _others(case, elsewhere)
+                    report, decision = self.explainer.assess(case, group, memory, decision, known, others, now)
+                messages = self._render(report, decision)
+                row = _row(case, memory, report, run.heard_of(case.fingerprints), self._rules.identify, now)
+                plans.append(Plan(row, decision, report, messages))
         room = {name: hands.free for name, hands in self.outboxes.items()}
-        given = await self._database.run_lightly(
-            store, run.events, plans, now, self._mode, room, DELIVERY_LEASE, self._limits
-        )
+        with _timed("record"):
+            given = await self._database.run_lightly(
+                store, run.events, plans, now, self._mode, room, DELIVERY_LEASE, self._limits
+            )
         for outgoing in given:
             self.outboxes[outgoing.channel].give(outgoing)
         self._wake_outboxes(name for name, lanes in room.items() if not lanes)
@@ -249,7 +258,7 @@ class Pipeline:
         failure = await self._send(outgoing.message, outgoing.id)
         if failure is None:
             await self._database.run_lightly(outbox.settle_sent, outgoing, now)
-            self._sent(outgoing.channel, outgoing.id, incident=outgoing.incident_id)
+            self._sent(outgoing, now, incident=outgoing.incident_id)
         else:
             await self._failed(outgoing, failure, now)
 
@@ -265,7 +274,7 @@ class Pipeline:
             while await self._database.run_lightly(roll_ups.settle_sent, bundle, now):
                 pass
             metrics.ROLLED_UP.labels(bundle.channel).inc(summary.totals.incidents)
-            self._sent(bundle.channel, bundle.id, incidents=summary.totals.incidents)
+            self._sent(bundle, now, incidents=summary.totals.incidents)
             return
         while members := await self._database.run_lightly(deliveries.rolled_up, bundle.id, 1):
             await self._failed(members[0], failure, now)
@@ -277,7 +286,7 @@ class Pipeline:
     async def _send(self, message: Message, message_id: str) -> TemporaryError | PermanentError | None:
         """Gives a message to its channel; what went wrong, None when the provider confirmed it."""
         try:
-            with metrics.STAGE_SECONDS.labels("deliver").time():
+            with _timed("deliver"):
                 await self._outlets[message.channel].send(message, message_id)
         except (TemporaryError, PermanentError) as failure:
             return failure
@@ -286,9 +295,10 @@ class Pipeline:
             return TemporaryError(f"internal error ({type(failure).__name__})")
         return None
 
-    def _sent(self, channel: str, message_id: str, **about: object) -> None:
-        metrics.DELIVERIES.labels(channel, "sent").inc()
-        log.info("sent", channel=channel, delivery=message_id, **about)
+    def _sent(self, outgoing: Outgoing, now: datetime, **about: object) -> None:
+        metrics.DELIVERIES.labels(outgoing.channel, "sent").inc()
+        metrics.TOLD_SECONDS.labels(outgoing.channel).observe(max((now - outgoing.created_at).total_seconds(), 0))
+        log.info("sent", channel=outgoing.channel, delivery=outgoing.id, **about)
 
     async def _failed(self, delivery: Delivery, failure: TemporaryError | PermanentError, now: datetime) -> None:
         if isinstance(failure, TemporaryError):
@@ -332,9 +342,16 @@ class Pipeline:
             self.outboxes[channel].wake()
 
 
+def _timed(stage: str) -> AbstractContextManager[object]:
+    return _STAGES[stage].time()
+
+
 def _plainly(body: str) -> str:
     """The alerts of a webhook by name and labels, a line each; the text is made inert by the channel."""
-    alerts = alertmanager.parse(body).alerts
+    try:
+        alerts = alertmanager.parse(body).alerts
+    except Exception:  # noqa: BLE001 - whatever it is that cannot be read, somebody has to be told of it
+        return body[:PLAIN_CHARS]
     lines = [
         " ".join([alert.status.value, alert.name, *(f"{key}={value}" for key, value in sorted(alert.labels.items()))])
         for alert in alerts[:PLAIN_ALERTS]

@@ -14,6 +14,7 @@ from tocsin.errors import LookupFailed, PermanentError, TemporaryError
 from tocsin.findings import Findings, Lookups
 from tocsin.retry import RetrySettings
 from tocsin.store import deliveries, events, incidents
+from tocsin.store.database import new_id, to_us
 
 
 @pytest.fixture
@@ -258,3 +259,18 @@ async def test_an_event_that_cannot_be_processed_is_forwarded_plainly(
     assert metrics.REGISTRY.get_sample_value("tocsin_events_dead_total") == dead + 1
     assert "recyclarr" in phone.texts[0]
     house.store.close()
+
+
+async def test_a_stored_webhook_that_cannot_even_be_read_is_forwarded_as_it_is(house: House, phone: Phone) -> None:
+    await house.store.run(events.insert, [("e1", to_us(NOW), '{"version": "5", "what": "<is this>"}', 1)])
+    for day in range(10):
+        await house.settle(NOW + timedelta(days=day))
+    assert len(phone.sent) == 1 and "could not explain" in phone.sent[0].title
+    assert "what" in phone.texts[0]
+    assert await house.store.run(events.oldest_at) is None
+
+
+async def test_one_webhook_may_hold_more_incidents_than_a_counter_of_16_bits(house: House) -> None:
+    now = NOW
+    made = {new_id(now) for _ in range(70_000)}
+    assert len(made) == 70_000 and all(len(each) == 24 for each in made)

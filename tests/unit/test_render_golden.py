@@ -14,6 +14,7 @@ import reports
 from tocsin.model import Message, Priority
 from tocsin.render import console, ntfy, pushover
 from tocsin.report import Report
+from tocsin.roll_up import RollUp
 
 GOLDEN = Path(__file__).parent.parent / "golden"
 CHANNELS: dict[str, Callable[[Report], Message]] = {
@@ -25,6 +26,11 @@ PLAIN: dict[str, Callable[[str, str, Priority], Message]] = {
     "ntfy": lambda title, text, priority: ntfy.plain(title, text, priority, channel="phone", topic="egress"),
     "pushover": lambda title, text, priority: pushover.plain(title, text, priority, channel="phone"),
     "console": lambda title, text, priority: console.plain(title, text, priority, channel="console"),
+}
+TOGETHER: dict[str, Callable[[RollUp], Message]] = {
+    "ntfy": lambda roll_up: ntfy.together(roll_up, channel="phone", topic="egress"),
+    "pushover": lambda roll_up: pushover.together(roll_up, channel="phone"),
+    "console": lambda roll_up: console.together(roll_up, channel="console"),
 }
 
 
@@ -40,8 +46,17 @@ def test_plain_message_is_as_reviewed(channel: str) -> None:
     compare(f"plain.{channel}", PLAIN[channel]("Channel phone did not take a message", text, Priority.HIGH))
 
 
+@pytest.mark.parametrize("channel", TOGETHER)
+def test_a_storm_is_as_reviewed(channel: str) -> None:
+    compare(f"storm.{channel}", TOGETHER[channel](reports.storm()))
+
+
 def test_no_golden_file_is_left_over() -> None:
-    wanted = {f"{case}.{channel}{suffix}" for case in (*reports.CASES, "plain") for channel, suffix in SUFFIXES.items()}
+    wanted = {
+        f"{case}.{channel}{suffix}"
+        for case in (*reports.CASES, "plain", "storm")
+        for channel, suffix in SUFFIXES.items()
+    }
     assert {path.name for path in GOLDEN.iterdir()} == wanted
 
 

@@ -143,7 +143,8 @@ def totals(tx: Transaction, bundle_id: str) -> Totals:
 def worst(tx: Transaction, bundle_id: str) -> list[Entry]:
     """Members of a roll-up, READ at most: word about tocsin itself, then worst verdict first, then oldest."""
     rows = tx.execute(
-        f"SELECT d.title, n.verdict, n.report{_MEMBERS} ORDER BY CASE WHEN n.report = '' THEN 0 ELSE 1 END, CASE n.verdict {_RANK} END DESC, d.id LIMIT ?",
+        f"SELECT d.title, n.verdict, n.report{_MEMBERS}"
+        f" ORDER BY CASE WHEN n.report = '' THEN 0 ELSE 1 END, CASE n.verdict {_RANK} END DESC, d.id LIMIT ?",
         (bundle_id, READ),
     ).fetchall()
     return [Entry(row[0], Verdict(row[1]), row[2]) for row in rows]
