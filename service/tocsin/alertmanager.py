@@ -8,15 +8,28 @@ import hashlib
 import re
 from collections.abc import Mapping
 from datetime import UTC, datetime
+from itertools import islice
 from typing import Annotated, Any, Literal
 
+from annotated_types import Len
 from pydantic import AwareDatetime, BaseModel, ConfigDict, FailFast, NonNegativeInt, TypeAdapter, ValidationError
 
 from tocsin import inert
-from tocsin.errors import BadPayload
+from tocsin.errors import BadPayload, PayloadTooLarge
 from tocsin.model import Alert, AlertStatus, Group
 
 VERSION = "4"
+MOST_ALERTS = 50_000
+"""Alerts of one webhook. Explaining one takes about 5 kB of memory; Alertmanager sends 9,500 in 10 MB."""
+MOST_VALUES = 1_000_000
+"""Bound of what one body holds, by its commas and four times its opening brackets: reading it takes 250 bytes each at
+worst. 25,000 alerts of 20 labels and annotations are within it."""
+MOST_LABELS = 256
+"""Labels, and annotations, of one alert that are read; those left out are counted in a label of their own."""
+LABEL_CHARS = 4096
+"""Longest name and value that are read whole. A DNS name has at most 1,020 code points in any notation."""
+ANNOTATION_CHARS = 65_536
+"""Longest annotation that is read whole."""
 _MOST_TRUNCATED = 2**31 - 1
 _FINGERPRINT = re.compile(r"[A-Za-z0-9._:-]{1,64}")
 _YEARS = range(1970, 9999)
@@ -28,7 +41,7 @@ _Labels = Annotated[dict[str, str], FailFast()]
 
 
 class _Alert(BaseModel):
-    model_config = ConfigDict(extra="ignore")
+    model_config = ConfigDict(extra="ignore", title="Alert")
 
     status: Literal["firing", "resolved"]
     labels: _Labels = {}
@@ -40,14 +53,14 @@ class _Alert(BaseModel):
 
 
 class _Webhook(BaseModel):
-    model_config = ConfigDict(extra="ignore")
+    model_config = ConfigDict(extra="ignore", title="Webhook")
 
     version: Literal["4"]
     groupKey: str | None = None  # noqa: N815
     receiver: str | None = None
     externalURL: str | None = None  # noqa: N815
     truncatedAlerts: NonNegativeInt = 0  # noqa: N815
-    alerts: Annotated[list[_Alert], FailFast()]
+    alerts: Annotated[list[_Alert], FailFast(), Len(max_length=MOST_ALERTS)]
 
 
 _WEBHOOK = TypeAdapter(_Webhook)
@@ -63,8 +76,21 @@ _WORDS = {
 }
 
 
+def schema(reference: str) -> dict[str, Any]:
+    """The JSON Schema of a webhook as `parse` reads it, with what it refers to under `$defs`.
+
+    `reference` is where those will be found, with `{model}` for the name.
+    """
+    return _WEBHOOK.json_schema(ref_template=reference)
+
+
 def count(body: bytes) -> int:
-    """The number of alerts in a webhook that `parse` will read. Raises BadPayload as `parse` does."""
+    """The number of alerts in a webhook that `parse` will read.
+
+    Raises BadPayload as `parse` does, and PayloadTooLarge for what would take more memory to read than a pod has.
+    """
+    if len(body) > MOST_VALUES // 4 and body.count(b",") + 4 * (body.count(b"[") + body.count(b"{")) > MOST_VALUES:
+        raise PayloadTooLarge(f"the body holds more than {MOST_VALUES} values")
     return len(_validated(body).alerts)
 
 
@@ -72,9 +98,9 @@ def parse(body: bytes | str) -> Group:
     """Reads one webhook. Raises BadPayload with what is wrong and where."""
     webhook = _validated(body.encode("utf-8", "surrogatepass") if isinstance(body, str) else body)
     return Group(
-        group_key=webhook.groupKey or "",
-        receiver=webhook.receiver or "",
-        external_url=webhook.externalURL or "",
+        group_key=inert.clip(webhook.groupKey or "", LABEL_CHARS),
+        receiver=inert.clip(webhook.receiver or "", LABEL_CHARS),
+        external_url=inert.clip(webhook.externalURL or "", LABEL_CHARS),
         truncated=min(webhook.truncatedAlerts, _MOST_TRUNCATED),
         alerts=tuple(_alert(alert) for alert in webhook.alerts),
     )
@@ -84,6 +110,8 @@ def _validated(octets: bytes) -> _Webhook:
     try:
         webhook = _WEBHOOK.validate_json(octets, strict=True)
     except ValidationError as failure:
+        if failure.errors(include_url=False)[0]["type"] == "too_long":
+            raise PayloadTooLarge(f"the webhook holds more than {MOST_ALERTS} alerts") from None
         raise BadPayload(_explain(failure)) from None
     for index, alert in enumerate(webhook.alerts):
         if alert.startsAt.year not in _YEARS:
@@ -93,17 +121,26 @@ def _validated(octets: bytes) -> _Webhook:
 
 def _alert(sent: _Alert) -> Alert:
     status = AlertStatus(sent.status)
-    labels = sent.labels
     fingerprint = sent.fingerprint or ""
     return Alert(
         status=status,
-        labels=labels,
-        annotations=sent.annotations,
+        labels=_bounded(sent.labels, LABEL_CHARS),
+        annotations=_bounded(sent.annotations, ANNOTATION_CHARS),
         starts_at=sent.startsAt.astimezone(UTC),
         ends_at=_end(sent.endsAt) if status is AlertStatus.RESOLVED else None,
-        generator_url=sent.generatorURL or "",
-        fingerprint=fingerprint if _FINGERPRINT.fullmatch(fingerprint) else fingerprint_of(labels),
+        generator_url=inert.clip(sent.generatorURL or "", LABEL_CHARS),
+        fingerprint=fingerprint if _FINGERPRINT.fullmatch(fingerprint) else fingerprint_of(sent.labels),
     )
+
+
+def _bounded(sent: Mapping[str, str], limit: int) -> Mapping[str, str]:
+    """The same, but for what is too long or too much: a cut shows as an ellipsis. A refusal would be silence."""
+    if len(sent) <= MOST_LABELS and all(
+        len(name) <= LABEL_CHARS and len(value) <= limit for name, value in sent.items()
+    ):
+        return sent
+    kept = {inert.clip(name, LABEL_CHARS): inert.clip(sent[name], limit) for name in islice(sent, MOST_LABELS)}
+    return kept if len(sent) <= MOST_LABELS else {**kept, "…": f"{len(sent) - MOST_LABELS} more, left out"}
 
 
 def _end(sent: datetime | None) -> datetime | None:

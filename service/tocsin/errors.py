@@ -44,6 +44,10 @@ class BadPayload(TocsinError):
     """A webhook body is not an Alertmanager webhook of version 4; the text says what is wrong with it."""
 
 
+class PayloadTooLarge(BadPayload):
+    """A webhook holds more than tocsin takes; the text names the limit."""
+
+
 class StoreUnavailable(TocsinError):
     """The store cannot take or give a row now; whoever asked has to come back."""
 

@@ -9,8 +9,17 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tocsin.alertmanager import fingerprint_of, parse
-from tocsin.errors import BadPayload
+from tocsin.alertmanager import (
+    ANNOTATION_CHARS,
+    LABEL_CHARS,
+    MOST_ALERTS,
+    MOST_LABELS,
+    MOST_VALUES,
+    count,
+    fingerprint_of,
+    parse,
+)
+from tocsin.errors import BadPayload, PayloadTooLarge
 from tocsin.model import AlertStatus, Group
 
 FIXTURES = Path(__file__).parents[1] / "fixtures" / "alertmanager"
@@ -132,6 +141,33 @@ def test_a_refusal_says_what_is_wrong(sent: bytes | str, reason: str) -> None:
 def test_a_body_full_of_mistakes_is_refused_at_the_first() -> None:
     with pytest.raises(BadPayload, match=r'^alerts\[0\]\.labels\["0"\]: not a string$'):
         parse(body({"labels": {str(number): number for number in range(100_000)}}))
+
+
+def test_as_many_alerts_as_are_allowed_are_counted_and_one_more_is_too_large() -> None:
+    small = {"status": "firing", "startsAt": ALERT["startsAt"]}
+    assert count(body(alerts=[small] * MOST_ALERTS)) == MOST_ALERTS
+    with pytest.raises(PayloadTooLarge, match=f"more than {MOST_ALERTS} alerts"):
+        count(body(alerts=[small] * (MOST_ALERTS + 1)))
+
+
+@pytest.mark.parametrize("value", [[0] * MOST_VALUES, [[]] * (MOST_VALUES // 4)])
+def test_more_values_than_fit_into_memory_are_too_large(value: list[Any]) -> None:
+    with pytest.raises(PayloadTooLarge, match=f"more than {MOST_VALUES} values"):
+        count(body(x=value))
+
+
+def test_text_too_long_is_cut_visibly_and_the_fingerprint_stays() -> None:
+    labels = {"alertname": "A", "long": "x" * (LABEL_CHARS + 1), "n" * (LABEL_CHARS + 1): "v"}
+    found = parse(body({"labels": labels, "annotations": {"summary": "y" * (ANNOTATION_CHARS + 1)}})).alerts[0]
+    assert found.fingerprint == ALERT["fingerprint"] and found.name == "A"
+    assert found.labels["long"] == "x" * (LABEL_CHARS - 1) + "…"
+    assert found.labels["n" * (LABEL_CHARS - 1) + "…"] == "v"
+    assert found.annotations["summary"] == "y" * (ANNOTATION_CHARS - 1) + "…"
+
+
+def test_labels_too_many_are_left_out_and_counted() -> None:
+    found = parse(body({"labels": {str(number): "v" for number in range(MOST_LABELS + 3)}})).alerts[0]
+    assert len(found.labels) == MOST_LABELS + 1 and found.labels["…"] == "3 more, left out"
 
 
 JSON = st.recursive(

@@ -38,11 +38,15 @@ def rules(config: Path | None, plain: bool, output: Path | None) -> None:
 
 @click.command()
 @click.option("--example", is_flag=True, help="Print a commented configuration file with every default instead.")
-def schema(example: bool) -> None:
+@click.option("--openapi", is_flag=True, help="Print what the service answers over HTTP (OpenAPI 3.1) instead.")
+def schema(example: bool, openapi: bool) -> None:
     """Print the JSON Schema of the configuration, for editors."""
+    from tocsin import openapi as interface  # noqa: PLC0415
     from tocsin import reference  # noqa: PLC0415
 
-    click.echo(reference.example() if example else reference.schema(), nl=False)
+    if example and openapi:
+        raise click.UsageError("give --example or --openapi, not both")
+    click.echo(interface.text() if openapi else reference.example() if example else reference.schema(), nl=False)
 
 
 @click.command()

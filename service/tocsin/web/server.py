@@ -1,16 +1,17 @@
 """The HTTP server: its routes, and what it says of itself."""
 
+import logging
 import ssl
 from collections.abc import Awaitable, Callable
 
 from aiohttp import web
 
 from tocsin.errors import TocsinError
+from tocsin.web.connections import FIELD_BYTES, FIELDS, LINE_BYTES, Connections, Seldom, Site
 from tocsin.web.settings import ServerSettings
-from tocsin.web.webhook import Webhook
+from tocsin.web.webhook import Webhook, within_files
 
-BACKLOG = 1024
-"""Connections the kernel holds while the loop is busy; Alertmanager opens one a group after its own restart."""
+CONNECTIONS = web.AppKey("connections", Connections)
 
 Ready = Callable[[], Awaitable[list[str]]]
 Observe = Callable[[], Awaitable[None]]
@@ -33,7 +34,11 @@ def build(settings: ServerSettings, webhook: Webhook, not_ready: Ready, observe:
         metrics.IN_FLIGHT.set(webhook.in_flight)
         return web.Response(body=metrics.exposition(), headers={"Content-Type": metrics.CONTENT_TYPE})
 
-    app = web.Application(client_max_size=settings.max_body)
+    connections = Connections(within_files(settings.max_connections))
+    app = web.Application(
+        client_max_size=settings.max_body, middlewares=[connections.middleware], handler_args=_limits(settings)
+    )
+    app[CONNECTIONS] = connections
     app.router.add_post("/webhook", webhook.post)
     app.router.add_get("/healthz", healthz)
     app.router.add_get("/readyz", readyz)
@@ -41,9 +46,28 @@ def build(settings: ServerSettings, webhook: Webhook, not_ready: Ready, observe:
     return app
 
 
-async def listen(settings: ServerSettings, runner: web.AppRunner) -> web.TCPSite:
+def _limits(settings: ServerSettings) -> dict[str, object]:
+    """What one connection may send. aiohttp's keep-alive timer runs until a head is complete, so it serves for both."""
+    return {
+        "keepalive_timeout": settings.head_within.total_seconds(),
+        "max_line_size": LINE_BYTES,
+        "max_field_size": FIELD_BYTES,
+        "max_headers": FIELDS,
+        "logger": _logger(),
+    }
+
+
+def _logger() -> logging.Logger:
+    logger = logging.getLogger("aiohttp.server")
+    if not any(isinstance(each, Seldom) for each in logger.filters):
+        logger.addFilter(Seldom())
+    return logger
+
+
+async def listen(settings: ServerSettings, runner: web.AppRunner) -> web.BaseSite:
     """Listens as configured. Raises TocsinError where the address or the certificate cannot be used."""
-    site = web.TCPSite(runner, settings.host, settings.port, ssl_context=tls(settings), backlog=BACKLOG)
+    address = (settings.host, settings.port)
+    site = Site(runner, runner.app[CONNECTIONS], address, tls(settings), settings.head_within.total_seconds())
     try:
         await site.start()
     except OSError as failure:

@@ -23,13 +23,32 @@ class ServerSettings(Section):
     password: SecretStr | None = Field(None, min_length=1, description="Password for basic authentication.")
     password_file: Path | None = Field(None, description="File that holds `password`.")
     max_body: int = Field(
-        64 * 1024 * 1024,
+        32 * 1024 * 1024,
         ge=1024,
-        description="Largest webhook in bytes. Alertmanager sends one body of 10 MB for a group of 9,500 alerts, and "
-        "an answer of 413 comes back for ever, so keep it generous.",
+        description="Largest webhook in bytes, unpacked; a larger one is answered 413. Alertmanager sends one body of "
+        "10 MB for a group of 9,500 alerts, and what was answered 413 comes back for ever, so keep it generous. "
+        "Reading one takes about seven times its size of memory.",
     )
     max_in_flight: int = Field(
-        256, ge=1, description="Webhooks read or stored at a time; more are answered 503, which Alertmanager retries."
+        256, ge=1, description="Webhooks stored at a time; more are answered 503, which Alertmanager retries."
+    )
+    max_in_flight_bytes: int = Field(
+        48 * 1024 * 1024,
+        ge=1024,
+        description="Bytes of webhooks read or stored at a time, together; what is too much is answered 503. One "
+        "webhook alone is always taken, up to max_body.",
+    )
+    max_connections: int = Field(
+        512,
+        ge=1,
+        description="Connections open at a time. For a further one the oldest is closed that still waits for its "
+        "request, so that nobody is kept out by connections that send nothing.",
+    )
+    head_within: Duration = Field(
+        timedelta(seconds=20),
+        gt=timedelta(0),
+        description="Time for the line and the headers of a request to arrive, from the opening of the connection or "
+        "the answer before; so idle connections are closed after it. A body has 10 s more.",
     )
     drain: Duration = Field(
         timedelta(seconds=20),

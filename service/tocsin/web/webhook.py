@@ -17,8 +17,8 @@ from aiohttp import web
 from aiohttp.http_exceptions import HttpProcessingError
 
 from tocsin import inert
-from tocsin.errors import BadPayload, StoreUnavailable
-from tocsin.web import authentication
+from tocsin.errors import BadPayload, PayloadTooLarge, StoreUnavailable
+from tocsin.web.authentication import WINDOW, Gate, Refusals
 from tocsin.web.settings import ServerSettings
 
 if TYPE_CHECKING:
@@ -68,7 +68,11 @@ class Webhook:
     def __init__(self, settings: ServerSettings, receive: Receive) -> None:
         self._settings = settings
         self._receive = receive
-        self._most = most_in_flight(settings.max_in_flight)
+        self._gate = Gate(settings)
+        self._refusals = Refusals()
+        self._most = within_files(settings.max_in_flight)
+        self._storing = 0
+        self._bytes = 0
         self.in_flight = 0
         self.stopping = False
         self.rush = Rush()
@@ -76,14 +80,10 @@ class Webhook:
 
     async def post(self, request: web.Request) -> web.Response:
         """The handler. The body of a failure says what is wrong and repeats nothing of the payload's values."""
-        if not authentication.allows(self._settings, request.headers.get("Authorization")):
-            response = _answer(401, {"error": "missing or wrong credentials"})
-            response.headers["WWW-Authenticate"] = authentication.challenge(self._settings)
-            return response
+        if not self._gate.admits(request.headers.getall("Authorization", [])):
+            return self._refuse(request)
         if self.stopping:
             return _answer(503, {"error": "shutting down"})
-        if self.in_flight >= self._most:
-            return _answer(503, {"error": f"{self.in_flight} webhooks in flight; try again"})
         self.rush.arrived(self.in_flight + self.explaining())
         self.in_flight += 1
         try:
@@ -91,39 +91,73 @@ class Webhook:
         finally:
             self.in_flight -= 1
 
+    def _refuse(self, request: web.Request) -> web.Response:
+        """Answers wrong credentials without reading the body; a flood of them costs a connection each, and no log."""
+        refusal = self._refusals.count(request.remote, asyncio.get_running_loop().time())
+        if refusal.untold:
+            log.warning("webhook_unauthorized", client=request.remote, refused=refusal.untold)
+        response = _answer(429 if refusal.too_many else 401, {"error": "missing or wrong credentials"})
+        if refusal.too_many:
+            response.headers["Retry-After"] = f"{WINDOW:g}"
+            response.force_close()
+        else:
+            response.headers["WWW-Authenticate"] = self._gate.challenge
+        return response
+
     async def _store(self, request: web.Request) -> web.Response:
+        body = bytearray()
         try:
-            accepted = await self._receive(await _body(request), datetime.now(UTC))
-        except web.HTTPRequestEntityTooLarge:
-            return _answer(413, {"error": f"the body is larger than server.max_body ({self._settings.max_body} bytes)"})
+            await self._read(request, body)
+            if self._storing >= self._most:
+                raise StoreUnavailable(f"{self._storing} webhooks in flight; try again")
+            self._storing += 1
+            try:
+                accepted = await self._receive(bytes(body), datetime.now(UTC))
+            finally:
+                self._storing -= 1
+        except PayloadTooLarge as failure:
+            log.warning("webhook_refused", error=str(failure))
+            return _answer(413, {"error": str(failure)})
         except BadPayload as failure:
             log.warning("webhook_refused", error=str(failure))
             return _answer(400, {"error": str(failure)})
         except StoreUnavailable as failure:
             return _answer(503, {"error": str(failure)})
+        finally:
+            self._bytes -= len(body)
         return _answer(200, {"event": accepted.event, "alerts": accepted.alerts})
 
+    async def _read(self, request: web.Request, body: bytearray) -> None:
+        """Appends the whole body, unpacked.
 
-async def _body(request: web.Request) -> bytes:
-    """The whole body, unpacked.
+        Raises PayloadTooLarge for one over the limit, BadPayload for one that breaks off or is not packed as its
+        headers say, StoreUnavailable for a late one and for one too many.
+        """
+        try:
+            async with asyncio.timeout(READ_WITHIN):
+                async for chunk in request.content.iter_any():
+                    body += chunk
+                    self._bytes += len(chunk)
+                    self._check_size(len(body))
+        except (web.RequestPayloadError, HttpProcessingError) as failure:
+            encoding = request.headers.get("Content-Encoding", "")
+            packed = f"Content-Encoding {inert.text(encoding, 40)}" if encoding else "its headers"
+            raise BadPayload(f"the body is not encoded as {packed} says") from failure
+        except ConnectionError as failure:  # nobody reads the answer, but it is counted
+            raise BadPayload("the connection was lost before the body was complete") from failure
+        except TimeoutError as failure:
+            raise StoreUnavailable(f"the body did not arrive within {READ_WITHIN:g} s") from failure
 
-    Raises BadPayload for one that breaks off or is not packed as its headers say, StoreUnavailable for a late one.
-    """
-    try:
-        async with asyncio.timeout(READ_WITHIN):
-            return await request.read()
-    except (web.RequestPayloadError, HttpProcessingError) as failure:
-        encoding = request.headers.get("Content-Encoding", "")
-        packed = f"Content-Encoding {inert.text(encoding, 40)}" if encoding else "its headers"
-        raise BadPayload(f"the body is not encoded as {packed} says") from failure
-    except ConnectionError as failure:  # nobody reads the answer, but it is counted
-        raise BadPayload("the connection was lost before the body was complete") from failure
-    except TimeoutError as failure:
-        raise StoreUnavailable(f"the body did not arrive within {READ_WITHIN:g} s") from failure
+    def _check_size(self, read: int) -> None:
+        most, together = self._settings.max_body, self._settings.max_in_flight_bytes
+        if read > most:
+            raise PayloadTooLarge(f"the body is larger than server.max_body ({most} bytes)")
+        if self._bytes > max(together, read):
+            raise StoreUnavailable(f"more than {together} bytes of webhooks in flight; try again")
 
 
-def most_in_flight(configured: int) -> int:
-    """No more than half the files the process may open: each webhook is a connection, and others need some too."""
+def within_files(configured: int) -> int:
+    """No more than half the files the process may open: each connection is one, and others need some too."""
     files, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
     return configured if files == resource.RLIM_INFINITY else max(1, min(configured, files // 2))
 
