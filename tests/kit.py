@@ -6,7 +6,7 @@ import json
 import os
 import signal
 import sys
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -90,8 +90,13 @@ class Process:
 
 
 @asynccontextmanager
-async def tocsin(directory: Path, configuration: Mapping[str, Any]) -> AsyncIterator[Process]:
-    """Runs `tocsin serve` on a free port with its store in `directory`; ends it with SIGTERM, then SIGKILL."""
+async def tocsin(
+    directory: Path, configuration: Mapping[str, Any], *, program: Sequence[str] = ("-m", "tocsin")
+) -> AsyncIterator[Process]:
+    """Runs `tocsin serve` on a free port with its store in `directory`; ends it with SIGTERM, then SIGKILL.
+
+    `program` is what Python runs in tocsin's place.
+    """
     settings = {
         **configuration,
         "server": {"host": "127.0.0.1", "port": 0, **configuration.get("server", {})},
@@ -101,7 +106,7 @@ async def tocsin(directory: Path, configuration: Mapping[str, Any]) -> AsyncIter
     path = directory / "tocsin.yaml"
     path.write_text(yaml.safe_dump(settings))
     process = await asyncio.create_subprocess_exec(
-        sys.executable, "-m", "tocsin", "serve", "--config", str(path),
+        sys.executable, *program, "serve", "--config", str(path),
         stderr=asyncio.subprocess.PIPE, env={**os.environ, "PYTHONUNBUFFERED": "1"},
     )  # fmt: skip
     log: list[dict[str, Any]] = []
