@@ -13,12 +13,12 @@ import structlog
 from tocsin import apps_file, inert
 from tocsin.detection import ask
 from tocsin.enrich.prometheus import Prometheus
-from tocsin.errors import StoreUnavailable, TocsinError
+from tocsin.errors import StoreInUse, StoreUnavailable, TocsinError
 from tocsin.model import Mode, Priority
 from tocsin.settings import Settings
 from tocsin.store import deliveries
 from tocsin.store.database import new_id
-from tocsin.store.sqlite import Sqlite
+from tocsin.store.sqlite import Sqlite, reading
 from tocsin.web import server
 from tocsin.wiring import connect, sources
 
@@ -132,7 +132,11 @@ async def _store(settings: Settings) -> str:
     if missing := await asyncio.to_thread(_place_for, Path(settings.store.path)):
         return missing
     store = Sqlite(settings.store.path)
-    await asyncio.to_thread(store.open)
+    try:
+        await asyncio.to_thread(store.open)
+    except StoreInUse:
+        with reading(settings.store.path):  # a service that runs answers for itself: GET /readyz
+            return f"{settings.store.path} is in use by a running tocsin"
     try:
         await store.run(deliveries.backlog)  # every transaction of the store begins as one that writes
     finally:

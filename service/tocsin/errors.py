@@ -52,5 +52,9 @@ class StoreUnavailable(TocsinError):
     """The store cannot take or give a row now; whoever asked has to come back."""
 
 
+class StoreInUse(StoreUnavailable):
+    """Another process has the store."""
+
+
 class ConfigurationError(TocsinError):
     """The configuration cannot be used; the text names file, line and the nearest known key."""

@@ -97,6 +97,7 @@ HELP = {
     "resolve": ("no configuration file", "--repo", "--rev", "--namespace", "--pod", "--batch", "--root", "unresolved"),
     "policies": ("audit", "egress"),
     "rules": ("PrometheusRule", "--plain", "Mimir", "--output", "kustomize/components/rules", "apps.yaml"),
+    "store": ("backup", "restore", "SQLite"),
     "schema": ("JSON Schema", "--example", "every default", "--openapi"),
     "demo": ("real Prometheus and Alertmanager", "--once", "0 only if the right messages arrived"),
 }  # fmt: skip
@@ -755,3 +756,33 @@ async def test_hostile_names_never_reach_the_terminal_raw(tmp_path: Path) -> Non
         assert not unseen("".join(value for value in each["body"].values() if isinstance(value, str)))
     bad = await run("render", "-", stdin=body({**novel(), "labels": {HOSTILE: 1}}))
     assert bad.code == 1 and not unseen(bad.err) and len(bad.err.splitlines()) == 1
+
+
+# -- store ----
+
+
+async def test_a_store_is_backed_up_beside_the_service_and_restored_when_it_is_stopped(tmp_path: Path) -> None:
+    copy = tmp_path / "backup.db"
+    async with tocsin(tmp_path, {}) as process:
+        path = str(tmp_path / "tocsin.yaml")
+        async with (
+            aiohttp.ClientSession() as session,
+            session.post(f"{process.url}/webhook", data=body(novel())) as answer,
+        ):
+            assert answer.status == 200
+        done = await command("store", "backup", str(copy), "--config", path, directory=tmp_path)
+        assert (done.code, done.err) == (0, "") and f"copied to {copy}" in done.out
+        refused = await command("store", "restore", str(copy), "--config", path, directory=tmp_path)
+        assert refused.code == 1 and "in use by another tocsin" in refused.err and len(refused.err.splitlines()) == 1
+    restored = await command("store", "restore", str(copy), "--config", path, directory=tmp_path)
+    assert (restored.code, restored.err) == (0, "") and "what was there is" in restored.out
+    listed = await command("incidents", "--config", path, directory=tmp_path)
+    assert listed.code == 0
+
+
+async def test_two_services_do_not_share_a_store(tmp_path: Path) -> None:
+    async with tocsin(tmp_path, {}):
+        second = await command("serve", "--config", str(tmp_path / "tocsin.yaml"), directory=tmp_path)
+        assert second.code == 1 and "in use by another tocsin" in second.err
+        checked = await command("check", "--config", str(tmp_path / "tocsin.yaml"), directory=tmp_path)
+        assert "is in use by a running tocsin" in checked.out

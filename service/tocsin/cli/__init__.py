@@ -6,7 +6,7 @@ Exit codes: 0 done; 1 the command found or met a problem, and said so; 2 the com
 import click
 
 from tocsin import __version__
-from tocsin.cli import generated, repository, service
+from tocsin.cli import generated, repository, service, store
 from tocsin.errors import ConfigurationError, TocsinError
 
 __all__ = ["main"]
@@ -33,6 +33,7 @@ def main() -> None:
 for command in (
     *(service.serve, service.check, service.render, service.send_test, service.incidents, service.shadow),
     *(repository.resolve, repository.policies),
+    store.store,
     *(generated.rules, generated.schema, generated.demo),
 ):
     main.add_command(command)

@@ -23,6 +23,7 @@ from pydantic import Field
 from tocsin.errors import StoreUnavailable
 from tocsin.section import Duration, Section
 from tocsin.store.database import P, T, Transaction
+from tocsin.store.lock import Lock
 
 log = structlog.get_logger()
 
@@ -75,6 +76,7 @@ class Sqlite:
         self._jobs: queue.SimpleQueue[_Job | None] = queue.SimpleQueue()
         self._thread = threading.Thread(target=self._work, name="tocsin-store", daemon=True)
         self._connection: sqlite3.Connection | None = None
+        self._lock: Lock | None = None
         self._flushing: bool | None = None
 
     def open(self) -> None:
@@ -85,6 +87,7 @@ class Sqlite:
         try:
             if self._path != ":memory:":
                 Path(self._path).parent.mkdir(parents=True, exist_ok=True)
+                self._lock = Lock(self._path)
             self._connection = sqlite3.connect(
                 self._path, isolation_level=None, check_same_thread=False, timeout=5.0, cached_statements=256
             )
@@ -92,11 +95,10 @@ class Sqlite:
             self._connection.execute("PRAGMA journal_size_limit = 67108864")
             migrate(self._connection)
         except (sqlite3.Error, OSError, StoreUnavailable) as failure:
-            if self._connection is not None:
-                self._connection.close()
+            self._let_go()
             if isinstance(failure, StoreUnavailable):
                 raise
-            why = failure.strerror if isinstance(failure, OSError) else failure
+            why = failure.strerror if isinstance(failure, OSError) else f"{failure}{_remedy(failure)}"
             raise StoreUnavailable(f"cannot open the store {os.fspath(self._path)}: {why}") from failure
         self._thread.start()
 
@@ -105,8 +107,15 @@ class Sqlite:
         if self._thread.is_alive():
             self._jobs.put(None)
             self._thread.join()
+        self._let_go()
+
+    def _let_go(self) -> None:
         if self._connection is not None:
             self._connection.close()
+            self._connection = None
+        if self._lock is not None:
+            self._lock.close()
+            self._lock = None
 
     async def run(self, step: Callable[Concatenate[Transaction, P], T], /, *args: P.args, **kwargs: P.kwargs) -> T:
         """See Database.run."""
@@ -190,9 +199,18 @@ def _as_unavailable(failure: Exception) -> Exception:
     if isinstance(failure, sqlite3.OperationalError | sqlite3.DatabaseError) and not isinstance(
         failure, sqlite3.IntegrityError | sqlite3.ProgrammingError
     ):
-        log.error("store_unavailable", error=str(failure))
-        return StoreUnavailable(f"the store cannot write: {failure}")
+        said = f"{failure}{_remedy(failure)}"
+        log.error("store_unavailable", error=said)
+        return StoreUnavailable(f"the store cannot write: {said}")
     return failure
+
+
+def _remedy(failure: Exception) -> str:
+    """What to do about a file that is damaged."""
+    damaged = getattr(failure, "sqlite_errorcode", 0) & 0xFF in (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB)
+    return (
+        ". Stop tocsin and put a backup in its place (tocsin store restore), or move the file away" if damaged else ""
+    )
 
 
 @contextlib.contextmanager
