@@ -52,7 +52,10 @@ def read(path: Path) -> YamlFile:
         values = loader.construct_document(root) if root is not None else None
     except yaml.MarkedYAMLError as failure:
         line = failure.problem_mark.line + 1 if failure.problem_mark else 1
-        raise ConfigurationError(f"{path}:{line}: not YAML: {failure.problem}") from failure
+        # A tag is not repeated: it may be a password that begins with an exclamation mark.
+        tag = isinstance(failure, yaml.constructor.ConstructorError)
+        problem = "a value that begins with ! belongs in quotes" if tag else failure.problem
+        raise ConfigurationError(f"{path}:{line}: not YAML: {problem}") from failure
     except yaml.YAMLError as failure:
         raise ConfigurationError(f"{path}: not YAML: {failure}") from failure
     if values is None:

@@ -94,7 +94,7 @@ async def test_a_failure_of_the_server_is_temporary_and_not_retried_inside(vendo
         fake.script(*[page(502)] * 2)
         failure = await failure_of(channel, vendor.render(reports.explained()))
         assert isinstance(failure, TemporaryError)
-        assert not failure.whole_channel
+        assert failure.whole_channel, "it says nothing of the message"
         assert "502 Bad Gateway" in str(failure)
         assert len(fake.requests) == 1
         assert isinstance(await failure_of(channel, vendor.render(reports.explained())), TemporaryError)

@@ -38,12 +38,16 @@ async def test_user_and_password() -> None:
         assert "pässword" not in repr(settings)
 
 
-async def test_waits_grow_while_it_is_throttled_and_start_over_after_success() -> None:
+async def test_waits_grow_while_it_is_throttled_and_start_over_after_ten_messages() -> None:
     async with FakeNtfy() as fake:
         channel = NtfyChannel("phone", NtfySettings(url=fake.url, topic="egress"))
         fake.script(error(42901), error(42901), error(42901))
         assert [await wait(channel) for _ in range(3)] == [5, 10, 20]
         await channel.send(MESSAGE, delivery_id="d1")
+        fake.script(error(42901))
+        assert await wait(channel) == 40, "a refusal for each message taken is no recovery"
+        for _ in range(10):
+            await channel.send(MESSAGE, delivery_id="d1")
         fake.script(error(42901))
         assert await wait(channel) == 5
         await channel.close()
@@ -80,6 +84,7 @@ async def test_refusals_carry_the_code_and_reason(code: int) -> None:
         ({"username": "b"}, "belong together"),
         ({"password": "b"}, "belong together"),
         ({"timeout": "0s"}, "greater than"),
+        ({"timeout": "61s"}, "less than"),
         ({"server": "x"}, "Extra inputs"),
     ],
 )

@@ -1,16 +1,19 @@
 """One HTTP request to a provider and its reply, with every transport failure as a TemporaryError.
 
 No redirects (a redirected POST loses its body or leaks its credentials), no proxy from the environment, no retries: the
-worker decides about those.
+worker decides about those. A request without a reply says nothing of its message, so the whole channel waits.
 """
 
+import html
 import json
 import os
-from collections.abc import Mapping
+import zlib
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
+from email.utils import parsedate_to_datetime
 from typing import Any
-from urllib.parse import urlsplit
+from urllib.parse import quote, quote_plus, urlsplit
 
 import aiohttp
 
@@ -18,9 +21,13 @@ from tocsin import inert
 from tocsin.errors import TemporaryError
 
 REPLY_BYTES = 65_536
-"""What is read of a reply; providers answer with well under 1 KiB."""
+"""What is read of a reply, compressed or not; providers answer with well under 1 KiB."""
+
+LONGEST = timedelta(minutes=1)
+"""Longest wait for an answer that may be configured: a message is claimed for two minutes, and then sent again."""
 
 _CONNECT_SECONDS = 5.0
+_PATIENCE = timedelta(days=1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,14 +50,16 @@ class Reply:
 class Exchange:
     """A keep-alive session with one provider, opened with the first request.
 
-    `secrets` are blotted out of every reply but a 200, so that no error text can carry what a provider echoes.
+    `secrets` are blotted out of headers and of every body but that of a 200, so that no error text can carry what a
+    provider echoes.
     """
 
     def __init__(self, url: str, *, timeout: timedelta, connections: int, secrets: tuple[str, ...] = ()) -> None:
         self._url = url
         self._timeout = timeout
         self._connections = connections
-        self._secrets = tuple(secret.encode() for secret in secrets if secret)
+        # The longest first: one spelling may be part of another.
+        self._secrets = sorted({each for secret in secrets if secret for each in _spellings(secret)}, key=len)[::-1]
         self._session: aiohttp.ClientSession | None = None
 
     @property
@@ -80,14 +89,16 @@ class Exchange:
                     if len(received) >= REPLY_BYTES:
                         response.close()
                         break
-                names = {name.lower(): value for name, value in response.headers.items()}
-                body = bytes(received[:REPLY_BYTES])
-                return Reply(response.status, names, body if response.status == 200 else self._blot(body))
+                names = {name.lower(): self._blot(value) for name, value in response.headers.items()}
+                content = _inflated(bytes(received[:REPLY_BYTES]), names.get("content-encoding", ""))
+                if response.status != 200:
+                    content = self._blot(content.decode(errors="replace")).encode()
+                return Reply(response.status, names, content)
         except TimeoutError:
             text = f"{self.host} did not answer within {self._timeout.total_seconds():g} s"
-        except (aiohttp.ClientError, OSError) as failure:
-            text = f"{self.host}: {self._blot(_why(failure).encode()).decode()}"
-        raise TemporaryError(text)
+        except (aiohttp.ClientError, OSError, ValueError) as failure:  # ValueError: a reply that is no HTTP
+            text = f"{self.host}: {inert.text(self._blot(_why(failure)), 200)}"
+        raise TemporaryError(text, whole_channel=True)
 
     async def close(self) -> None:
         """Closes the session."""
@@ -102,13 +113,49 @@ class Exchange:
             timeout=aiohttp.ClientTimeout(total=seconds, sock_connect=min(seconds, _CONNECT_SECONDS)),
             cookie_jar=aiohttp.DummyCookieJar(),
             trust_env=False,
-            headers={"User-Agent": "tocsin"},
+            auto_decompress=False,  # it inflates a whole chunk at once, however large that gets
+            headers={"User-Agent": "tocsin", "Accept-Encoding": "identity"},
         )
 
-    def _blot(self, text: bytes) -> bytes:
+    def _blot(self, text: str) -> str:
         for secret in self._secrets:
-            text = text.replace(secret, b"***")
+            text = text.replace(secret, "***")
         return text
+
+
+def _spellings(secret: str) -> Iterator[str]:
+    """The ways in which a reply may echo a secret."""
+    yield secret
+    yield quote(secret, safe="")
+    yield quote_plus(secret)
+    yield html.escape(secret)
+    for ascii_only in (True, False):
+        escaped = json.dumps(secret, ensure_ascii=ascii_only)[1:-1]
+        yield escaped
+        yield escaped.replace("/", "\\/")
+
+
+def _inflated(content: bytes, encoding: str) -> bytes:
+    """The body, or its first REPLY_BYTES; as it came where it is not what it says."""
+    if encoding.strip().lower() not in ("gzip", "x-gzip", "deflate"):
+        return content
+    try:
+        return zlib.decompressobj(zlib.MAX_WBITS | 32).decompress(content, REPLY_BYTES)
+    except zlib.error:
+        return content
+
+
+def asked_to_wait(reply: Reply, now: datetime) -> timedelta | None:
+    """What Retry-After asks for, in seconds or as a date, a day at most; None where it asks for nothing."""
+    stated = reply.headers.get("retry-after", "").strip()
+    if stated.isascii() and stated.isdigit():
+        return timedelta(seconds=min(int(stated[:9]), _PATIENCE.total_seconds()))
+    try:
+        at = parsedate_to_datetime(stated)
+    except ValueError:
+        return None
+    wait = (at if at.tzinfo else at.replace(tzinfo=UTC)) - now
+    return min(wait, _PATIENCE) if wait > timedelta(0) else None
 
 
 def said(reply: Reply) -> str:
@@ -126,10 +173,10 @@ def _why(failure: Exception) -> str:
     if isinstance(failure, aiohttp.ClientConnectorDNSError):
         return "its name cannot be resolved"
     if isinstance(failure, aiohttp.ClientConnectorCertificateError | aiohttp.ClientSSLError):
-        return inert.text(f"TLS failed: {failure}", 200)
+        return f"TLS failed: {failure}"
     if isinstance(failure, aiohttp.ClientConnectorError):
         number = failure.os_error.errno
         return f"cannot connect ({os.strerror(number).lower() if number else type(failure.os_error).__name__})"
     if isinstance(failure, aiohttp.ServerDisconnectedError):
         return "closed the connection before answering"
-    return inert.text(f"{type(failure).__name__}: {failure}", 200)
+    return f"{type(failure).__name__}: {failure}"

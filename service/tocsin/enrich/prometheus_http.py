@@ -10,6 +10,7 @@ import time
 from base64 import b64encode
 from collections.abc import Callable, Iterator
 from typing import Any, TypeVar
+from urllib.parse import quote
 
 import requests
 import urllib3
@@ -48,6 +49,9 @@ class Session(requests.Session):
             # Not through `auth`: requests writes that in Latin-1, servers read UTF-8.
             both = f"{settings.user}:{settings.password.get_secret_value()}"
             self.headers["Authorization"] = f"Basic {b64encode(both.encode()).decode()}"
+        sent = str(self.headers.get("Authorization", "")).partition(" ")[2]
+        known = [sent, settings.password.get_secret_value() if settings.password is not None else ""]
+        self._secrets = sorted({way for each in known if each for way in (each, quote(each), quote(each, safe=""))})
 
     def request(self, method: str | bytes, url: str | bytes, **options: Any) -> requests.Response:  # type: ignore[override]
         """Sends the parameters of a POST in its body: addresses are limited in length, and logged."""
@@ -62,8 +66,15 @@ class Session(requests.Session):
         with super().request(method, url, **options) as response:
             response._content = b"".join(_body(response, ends_at))
         if response.status_code != 200:
-            raise LookupFailed(f"HTTP {response.status_code}: {_reason(response)}")
+            raise LookupFailed(f"HTTP {response.status_code}: {inert.text(self._reason(response), _REASON_CHARS)}")
         return response
+
+    def _reason(self, response: requests.Response) -> str:
+        """What the server says of it, without the credentials that it may repeat."""
+        said = _said(response)
+        for secret in self._secrets:
+            said = said.replace(secret, "***")
+        return f"redirects to {inert.defang(said)}" if response.is_redirect else said
 
 
 def _body(response: requests.Response, ends_at: float) -> Iterator[bytes]:
@@ -78,14 +89,13 @@ def _body(response: requests.Response, ends_at: float) -> Iterator[bytes]:
         yield chunk
 
 
-def _reason(response: requests.Response) -> str:
+def _said(response: requests.Response) -> str:
     if response.is_redirect:
-        return "redirects to " + inert.defang(inert.text(response.headers["Location"], _REASON_CHARS))
+        return response.headers["Location"]
     try:
-        text = str(response.json()["error"])
-    except (ValueError, KeyError, TypeError):
-        text = response.reason or "no reason given"
-    return inert.text(text, _REASON_CHARS)
+        return str(response.json()["error"])
+    except (ValueError, KeyError, TypeError, RecursionError):
+        return response.reason or "no reason given"
 
 
 class Client:

@@ -11,6 +11,7 @@ from contextlib import suppress
 from datetime import timedelta
 from pathlib import Path
 from typing import Final
+from urllib.parse import urlsplit
 
 from tocsin import inert
 from tocsin.errors import LookupFailed
@@ -37,6 +38,11 @@ _HARMLESS: Final = {
     "diff.mnemonicPrefix": "false",
     "diff.relative": "false",
     "core.quotePath": "false",
+    # Whoever answers at the configured address sends us nowhere else, and no token either.
+    "http.followRedirects": "false",
+    "transfer.bundleURI": "false",
+    "fetch.recurseSubmodules": "false",
+    "submodule.recurse": "false",
     "protocol.ext.allow": "never",
 }
 _REASONS: Final = (
@@ -44,6 +50,7 @@ _REASONS: Final = (
         r"Authentication failed|could not read Username|Permission denied|returned error: 40[13]",
         "authentication failed",
     ),
+    (r"returned error: 30\d", "redirects elsewhere; set gitops.git.url to its real address, often the one with .git"),
     (r"Host key verification failed", "host key verification failed"),
     (r"Could not resolve host", "cannot resolve the host"),
     (r"couldn't find remote ref|Remote branch .* not found", "the branch does not exist"),
@@ -67,6 +74,7 @@ class Git:
         self.directory = directory
         self._timeout = settings.command_timeout
         self._environment = _environment(settings)
+        self._secrets = _secrets(settings)
 
     async def run(self, *arguments: str, stdin: bytes = b"", within: timedelta | None = None) -> bytes:
         """Returns the output; raises LookupFailed when the command fails, Inconclusive when it takes or says too much.
@@ -102,8 +110,14 @@ class Git:
         finally:
             await _end(process)
         if status:
-            raise LookupFailed(reason(errors.decode(errors="replace"), arguments[0]))
+            raise LookupFailed(reason(self._blot(errors.decode(errors="replace")), arguments[0]))
         return output
+
+    def _blot(self, text: str) -> str:
+        """Without the credentials that a remote may repeat in what it says of them."""
+        for secret in self._secrets:
+            text = text.replace(secret, "***")
+        return text
 
 
 def _git_directory(directory: Path) -> Path:
@@ -118,9 +132,7 @@ def _environment(settings: GitSettings) -> Mapping[str, str]:
     if settings.url is not None:
         configuration["remote.origin.url"] = settings.url
         if settings.token is not None:
-            pair = f"{settings.username}:{settings.token.get_secret_value()}".encode()
-            header = f"Authorization: Basic {base64.b64encode(pair).decode()}"
-            configuration[f"http.{settings.url}.extraHeader"] = header
+            configuration[f"http.{settings.url}.extraHeader"] = f"Authorization: Basic {_secrets(settings)[0]}"
     variables = {name: os.environ[name] for name in _INHERITED + _PROXIES if name in os.environ}
     variables |= {
         "LC_ALL": "C.UTF-8",
@@ -128,7 +140,7 @@ def _environment(settings: GitSettings) -> Mapping[str, str]:
         "GIT_ASKPASS": "true",
         "GIT_CONFIG_NOSYSTEM": "1",
         "GIT_CONFIG_GLOBAL": os.devnull,
-        "GIT_ALLOW_PROTOCOL": "file:git:http:https:ssh",
+        "GIT_ALLOW_PROTOCOL": _protocol(settings.url),
         "GIT_NO_REPLACE_OBJECTS": "1",
         "GIT_NO_LAZY_FETCH": "1",
         "GIT_OPTIONAL_LOCKS": "0",
@@ -138,6 +150,22 @@ def _environment(settings: GitSettings) -> Mapping[str, str]:
     for number, (key, value) in enumerate(configuration.items()):
         variables |= {f"GIT_CONFIG_KEY_{number}": key, f"GIT_CONFIG_VALUE_{number}": value}
     return variables
+
+
+def _secrets(settings: GitSettings) -> tuple[str, ...]:
+    """The credentials as they travel, and as they were configured."""
+    if settings.token is None:
+        return ()
+    token = settings.token.get_secret_value()
+    return base64.b64encode(f"{settings.username}:{token}".encode()).decode(), token
+
+
+def _protocol(url: str | None) -> str:
+    """The only one git may speak: that of the configured address, none for a repository that is only read."""
+    if url is None:
+        return ""
+    scheme = urlsplit(url).scheme
+    return scheme if scheme in ("file", "git", "http", "https", "ssh") else "ssh"  # user@host:path
 
 
 def _ssh_command(settings: GitSettings) -> str:

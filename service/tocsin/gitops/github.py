@@ -80,6 +80,8 @@ class GitHubRepository:
         """Reads only what is new since the last one."""
         repository, allowed = self._settings.repository, self._settings.archive_timeout.total_seconds()
         link = await self._line.call(lambda client: client.get_repo(repository).get_archive_link("tarball", sha))
+        if not keeps_archives(link, self._settings.base_url):
+            raise LookupFailed("GitHub sends elsewhere for the archive; is gitops.github.base_url right?")
         try:
             async with asyncio.timeout(allowed):
                 with tempfile.TemporaryFile() as file:
@@ -116,7 +118,7 @@ class GitHubRepository:
 async def _download(link: str, file: IO[bytes], limit: int) -> None:
     """The link is signed and short-lived; it needs no token and gets none."""
     try:
-        async with aiohttp.ClientSession() as session, session.get(link) as answer:
+        async with aiohttp.ClientSession() as session, session.get(link, allow_redirects=False) as answer:
             if answer.status != 200:
                 raise LookupFailed(f"the archive answered {answer.status}")
             size = 0
@@ -128,6 +130,16 @@ async def _download(link: str, file: IO[bytes], limit: int) -> None:
     except aiohttp.ClientError as failure:
         raise LookupFailed("cannot fetch the archive") from failure
     file.seek(0)
+
+
+def keeps_archives(link: str, base_url: str) -> bool:
+    """Whether an archive may be fetched there: from the API's own host, or from `codeload` beside it. Pure."""
+    try:
+        there, api = urlsplit(link), urlsplit(base_url)
+    except ValueError:
+        return False
+    beside = f"codeload.{(api.hostname or '').removeprefix('api.')}"
+    return there.scheme == api.scheme and there.netloc in (api.netloc, beside)
 
 
 def _object(body: str) -> dict[str, Any]:

@@ -64,6 +64,8 @@ class GitHubLine:
             raise LookupFailed(f"timed out after {self._settings.request_timeout.total_seconds():g} s") from failure
         except requests.RequestException as failure:
             raise LookupFailed("cannot reach GitHub") from failure
+        except RuntimeError as failure:  # PyGithub's word for a redirect to another host, which it does not follow
+            raise LookupFailed("GitHub sends elsewhere; is gitops.github.base_url right?") from failure
         except (AssertionError, TypeError, KeyError, ValueError) as failure:
             raise LookupFailed("GitHub's answer cannot be read") from failure
 
