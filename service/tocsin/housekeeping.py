@@ -63,7 +63,7 @@ def expect(channels: Collection[str], sources: Collection[str]) -> None:
 
     `channels` are the configured ones, `sources` where lookups are made.
     """
-    for code in ("200", "400", "401", "413", "503"):
+    for code in ("200", "400", "401", "413", "429", "503"):
         metrics.WEBHOOKS.labels(code)
     for told in NoticeReason:
         metrics.DECISIONS.labels(Action.NOTIFY.value, told.value)

@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 
 from tocsin.pace import Pace, StormSettings, Traffic, hold_for, loud_may_pass, pace
 from tocsin.roll_up import RollUp, sum_up
-from tocsin.store import deliveries, roll_ups
+from tocsin.store import channels, deliveries, roll_ups
 from tocsin.store.database import Transaction, new_id
 from tocsin.store.deliveries import Delivery
 from tocsin.store.roll_ups import Bundle
@@ -27,8 +27,11 @@ def take(tx: Transaction, channel: str, now: datetime, lease: timedelta, limits:
     traffic = roll_ups.traffic(tx, channel, limits.storm.within, limits.storm.own_messages + 1, now)
     if not traffic.waiting:
         return None
-    if deliveries.paused(tx, channel, now):
+    how = channels.state(tx, channel, now)
+    if how.paused_until is not None:
         return deliveries.claim(tx, channel, now, lease)
+    if how.failing_since is not None and channels.probed(tx, channel, now):
+        return None
     speed = pace(traffic, limits.storm, limits.per_hour, now)
     if speed is Pace.OWN:
         if traffic.held_until is not None:
@@ -80,6 +83,7 @@ def settle_sent(tx: Transaction, delivery: Delivery, now: datetime) -> None:
 
 def confirm(tx: Transaction, bundle: Bundle, now: datetime, limits: Limits) -> None:
     """Counts a roll-up that the provider confirmed, and gathers for the next one; its members are settled after it."""
+    channels.works(tx, bundle.channel)
     roll_ups.dispatched(tx, bundle.id, bundle.channel, now)
     traffic = roll_ups.traffic(tx, bundle.channel, limits.storm.within, 0, now)
     until = now + hold_for(replace(traffic, roll_ups=traffic.roll_ups + 1), limits.storm, limits.per_hour)

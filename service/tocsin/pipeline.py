@@ -33,7 +33,7 @@ from tocsin.outbox import Limits, Outgoing
 from tocsin.outlet import Outlet
 from tocsin.progress import Elsewhere, Plan, bury, give_up, put_off, recall, store
 from tocsin.report import Report
-from tocsin.retry import next_try
+from tocsin.retry import PROBE_AT_MOST, next_try
 from tocsin.routing import route
 from tocsin.store import deliveries, events, incidents, roll_ups
 from tocsin.store.database import Database, new_id, to_us
@@ -47,6 +47,8 @@ log = structlog.get_logger()
 
 EVENT_LEASE = timedelta(minutes=2)
 DELIVERY_LEASE = timedelta(minutes=2)
+SLOW = 0.1
+"""Seconds from which on the time an answer took matters."""
 PLAIN_ALERTS = 10
 PLAIN_CHARS = 500
 """What is shown of a webhook that cannot be explained."""
@@ -255,12 +257,14 @@ class Pipeline:
             wait = outgoing.held.until - now
             held = TemporaryError(outgoing.held.reason, retry_after=wait, whole_channel=True)
             return await self._deliver_later(outgoing, held, now)
+        began = asyncio.get_running_loop().time()
         failure = await self._send(outgoing.message, outgoing.id)
         if failure is None:
             await self._database.run_lightly(outbox.settle_sent, outgoing, now)
             self._sent(outgoing, now, incident=outgoing.incident_id)
         else:
-            await self._failed(outgoing, failure, now)
+            took = asyncio.get_running_loop().time() - began
+            await self._failed(outgoing, _from_the_answer_on(failure, took, self._rules.retry.first_after), now)
 
     async def _tell_together(self, bundle: Bundle, now: datetime) -> None:
         """Sends one message for many incidents; what is claimed for it grows first, and is settled, slice by slice."""
@@ -309,13 +313,16 @@ class Pipeline:
     async def _deliver_later(self, delivery: Delivery, failure: TemporaryError, now: datetime) -> None:
         channel = delivery.channel
         until = next_try(self._rules.retry, delivery.attempts, now, at_least=failure.retry_after)
-        if until - delivery.created_at >= self._rules.retry.give_up_after:
-            rest = until if failure.whole_channel else None
+        soonest = now + (failure.retry_after or self._rules.retry.first_after) if failure.whole_channel else until
+        if soonest - delivery.created_at >= self._rules.retry.give_up_after:
+            rest = soonest if failure.whole_channel else None
             await self._deliver_never(delivery, f"gave up after {delivery.attempts} attempts: {failure}", now, rest)
             return
         if failure.whole_channel:
-            await self._database.run(put_off, delivery, str(failure), self._others(channel), now, until)
+            others = self._others(channel)
+            until = await self._database.run(put_off, delivery, failure, others, now, self._rules.retry)
             self._wake_outboxes(self.outboxes)
+            self._wake_later(channel, until - now)
         else:
             await self._database.run(deliveries.postpone, delivery, until, str(failure))
         metrics.DELIVERIES.labels(channel, "retry").inc()
@@ -337,9 +344,24 @@ class Pipeline:
     def _others(self, channel: str) -> list[Outlet]:
         return [outlet for name, outlet in self._outlets.items() if name != channel]
 
+    def _wake_later(self, channel: str, after: timedelta) -> None:
+        """Has a channel that waits for moments look again in time, not with the next second."""
+        if channel in self.outboxes and after <= PROBE_AT_MOST:
+            asyncio.get_running_loop().call_later(after.total_seconds(), self.outboxes[channel].wake)
+
     def _wake_outboxes(self, channels: Iterable[str]) -> None:
         for channel in channels:
             self.outboxes[channel].wake()
+
+
+def _from_the_answer_on(
+    failure: TemporaryError | PermanentError, took: float, usual: timedelta
+) -> TemporaryError | PermanentError:
+    """A wait counts from the answer, or from when there was none; it may have taken many seconds."""
+    if isinstance(failure, TemporaryError) and took >= SLOW:
+        wait = (failure.retry_after or usual) + timedelta(seconds=took)
+        return TemporaryError(str(failure), retry_after=wait, whole_channel=failure.whole_channel)
+    return failure
 
 
 def _timed(stage: str) -> AbstractContextManager[object]:

@@ -9,12 +9,14 @@ from pydantic import TypeAdapter
 
 from tocsin import inert
 from tocsin.decide import Action, Decision, Memory
+from tocsin.errors import TemporaryError
 from tocsin.findings import Gap
 from tocsin.model import Kind, Message, Mode, NoticeReason, Priority, Verdict
 from tocsin.outbox import Limits, Outgoing, take_for
 from tocsin.outlet import Outlet
 from tocsin.report import Report
-from tocsin.store import deliveries, events, incidents
+from tocsin.retry import RetrySettings, next_probe, next_try
+from tocsin.store import channels, deliveries, events, incidents
 from tocsin.store.database import Transaction, new_id
 from tocsin.store.deliveries import Delivery
 from tocsin.store.incidents import IncidentRow, Key
@@ -98,18 +100,34 @@ def bury(
     """Gives a message up and tells through `others` what its channel would not take. Until then the channel rests."""
     deliveries.settle_dead(tx, delivery, error, now)
     if until is not None:
-        deliveries.pause(tx, delivery.message.channel, until, error)
+        channels.pause(tx, delivery.message.channel, until, error)
     _tell_elsewhere(tx, delivery, error, others, now)
 
 
 def put_off(
-    tx: Transaction, delivery: Delivery, error: str, others: Sequence[Outlet], now: datetime, until: datetime
-) -> None:
-    """Lets a message wait with its whole channel; when that takes long, `others` are told meanwhile."""
+    tx: Transaction,
+    delivery: Delivery,
+    failure: TemporaryError,
+    others: Sequence[Outlet],
+    now: datetime,
+    retry: RetrySettings,
+) -> datetime:
+    """Lets a message wait with its whole channel; while that takes long, `others` are told. Returns until when.
+
+    Through a channel that fails the oldest message is tried again and again; when it leaves, the others are due.
+    """
+    channel, error = delivery.channel, str(failure)
+    until = rest = now + (failure.retry_after or retry.first_after)
+    if delivery.held is None:
+        since, setbacks = channels.fails(tx, channel, delivery.id, now)
+        until = rest = next_probe(retry, now - since, now, at_least=failure.retry_after)
+        if setbacks > 1:
+            until = max(rest, next_try(retry, setbacks, now))
+        channels.pause(tx, channel, rest, error)
     deliveries.postpone(tx, delivery, until, error)
-    deliveries.pause(tx, delivery.message.channel, until, error)
-    if until - now >= deliveries.LONG:
+    if channels.state(tx, channel, now).gone_for_long(now):
         _tell_elsewhere(tx, delivery, error, others, now)
+    return until
 
 
 def _tell_elsewhere(tx: Transaction, delivery: Delivery, error: str, others: Sequence[Outlet], now: datetime) -> None:

@@ -11,7 +11,7 @@ import pytest
 from tocsin.decide import DecideSettings
 from tocsin.errors import StoreUnavailable
 from tocsin.model import AlertStatus, Message, Verdict
-from tocsin.store import deliveries, events, incidents
+from tocsin.store import channels, deliveries, events, incidents
 from tocsin.store.database import Transaction, from_us, new_id, to_us
 from tocsin.store.incidents import AlertRow, IncidentRow, Overtaken
 from tocsin.store.sqlite import Sqlite
@@ -131,7 +131,7 @@ async def test_order_inside_an_incident_and_pause_of_a_channel(store: Sqlite) ->
     first = await store.run_lightly(deliveries.claim, "phone", NOW, LEASE)
     assert first is not None and first.attempts == 2
     await store.run(deliveries.postpone, first, until, "quota")
-    await store.run(deliveries.pause, "phone", until, "quota")
+    await store.run(channels.pause, "phone", until, "quota")
     assert await store.run_lightly(deliveries.claim, "phone", until - timedelta(seconds=1), LEASE) is None
     other = await store.run_lightly(deliveries.claim, "mail", NOW, LEASE)
     assert other is not None and other.id == "d3", "another channel is not delayed"
@@ -142,7 +142,7 @@ async def test_in_a_long_pause_each_message_comes_up_once_to_be_told_elsewhere(s
     await store.run(incidents.record, row(), NOW)
     await store.run(send, delivery_id="d1")
     until = NOW + timedelta(days=1)
-    await store.run(deliveries.pause, "phone", until, "quota")
+    await store.run(channels.pause, "phone", until, "quota")
     held = await store.run_lightly(deliveries.claim, "phone", NOW, LEASE)
     assert held is not None and held.held == deliveries.Pause(until, "quota")
     await store.run(deliveries.postpone, held, until, "quota")

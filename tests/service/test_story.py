@@ -1,19 +1,21 @@
 """The whole story in process: payload in, provider out, with the process gone between every two steps."""
 
+import itertools
 from datetime import timedelta
 from pathlib import Path
 
 import pytest
 
 from house import NOW, House, Phone, Source
-from kit import alert, body, novel
+from kit import ONE_BY_ONE, alert, body, novel
 from tocsin import metrics
 from tocsin.decide import DecideSettings
 from tocsin.enrich.settings import EnrichSettings
 from tocsin.errors import LookupFailed, PermanentError, TemporaryError
 from tocsin.findings import Findings, Lookups
+from tocsin.model import Message
 from tocsin.retry import RetrySettings
-from tocsin.store import deliveries, events, incidents
+from tocsin.store import channels, deliveries, events, incidents
 from tocsin.store.database import new_id, to_us
 
 
@@ -146,6 +148,54 @@ async def test_a_temporary_failure_is_tried_again_no_sooner_than_asked(house: Ho
     assert phone.sent == []
     await house.settle(NOW + timedelta(minutes=8))
     assert len(phone.sent) == 1
+
+
+async def test_a_channel_that_fails_is_asked_now_and_then_and_what_waits_leaves_soon_after_it_is_back(
+    tmp_path: Path, source: Source
+) -> None:
+    phone, other = Phone(), Phone("other")
+    house = House(tmp_path / "t.db", [phone, other], source, storm=ONE_BY_ONE)
+    for number in range(30):
+        await house.pipeline.receive(body(novel(f"n{number}.example", workload=f"w{number}")), NOW)
+    down, asked_at = TemporaryError("refused", whole_channel=True), []
+    for second in range(120):
+        phone.failures = [down] * 5
+        await house.settle(NOW + timedelta(seconds=second))
+        asked_at += [second] * (5 - len(phone.failures))
+    assert len(other.sent) == 30, "another channel does not wait"
+    phone.failures = []
+    assert len(set(asked_at)) == len(asked_at), "one message at a time"
+    assert min(b - a for a, b in itertools.pairwise(asked_at)) >= 5
+    assert max(b - a for a, b in itertools.pairwise(asked_at)) <= 6
+    for second in range(120, 126):
+        await house.settle(NOW + timedelta(seconds=second))
+    assert len(phone.sent) == 30
+    house.store.close()
+
+
+async def test_one_message_that_always_fails_does_not_hold_up_the_others(tmp_path: Path, source: Source) -> None:
+    phone = Phone()
+    send = phone.send
+
+    async def spoiled(message: Message, delivery_id: str) -> None:
+        if "poison" in message.title:
+            raise TemporaryError("500", whole_channel=True)
+        await send(message, delivery_id)
+
+    phone.send = spoiled  # type: ignore[method-assign]
+    house = House(tmp_path / "t.db", [phone], source, storm=ONE_BY_ONE)
+    await house.hear(novel("poison.example", workload="poison"))
+    for minute in range(1, 60):
+        await house.hear(novel(f"n{minute}.example", workload=f"w{minute}"), now=NOW + timedelta(minutes=minute))
+    assert len(phone.sent) >= 57
+    house.store.close()
+
+
+async def test_of_two_pauses_the_longer_one_holds(house: House) -> None:
+    long, short = NOW + timedelta(hours=3), NOW + timedelta(seconds=5)
+    await house.store.run(channels.pause, "phone", long, "quota")
+    await house.store.run(channels.pause, "phone", short, "503")
+    assert (await house.store.run(channels.state, "phone", NOW)).paused_until == long
 
 
 async def test_a_throttled_channel_pauses_as_a_whole(house: House, phone: Phone) -> None:

@@ -10,10 +10,8 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from tocsin.model import Message, Mode
+from tocsin.store import channels
 from tocsin.store.database import Transaction, from_us, to_us
-
-LONG = timedelta(hours=1)
-"""A pause from which on what the channel holds back is told through another."""
 
 _COLUMNS = "id, incident_id, notice_id, channel, title, body, attempts, created_at"
 
@@ -85,21 +83,26 @@ def claim(
     """Takes the oldest due message of a channel that is not paused; with `only_loud` the oldest of those.
 
     A later message about the same incident waits for the earlier one, so that the order inside an incident holds. In a
-    pause of LONG or more a message that was never tried is taken once, as `held`: somebody has to be told elsewhere.
+    pause, where the channel is gone for long, a message that was never tried is taken once, as `held`: somebody has to
+    be told elsewhere. Through a channel that fails one message at a time is tried.
     """
+    how = channels.state(tx, channel, now)
+    if how.paused_until is not None and not how.gone_for_long(now):
+        return None
+    if how.paused_until is None and how.failing_since is not None and channels.probed(tx, channel, now):
+        return None
     row = tx.execute(
         "UPDATE delivery SET state = 'claimed', due_at = ?, attempts = attempts + 1, roll_up = '' WHERE id = ("
         f" SELECT d.id FROM delivery d WHERE d.channel = ?{' AND d.loud = 1' if only_loud else ''}"
-        "  AND d.state IN ('due', 'claimed') AND d.due_at <= ?"
-        "  AND NOT EXISTS (SELECT 1 FROM channel c WHERE c.name = d.channel AND c.paused_until > ?"
-        "   AND (c.paused_until < ? OR d.error <> ''))"
+        f"  AND d.state IN ('due', 'claimed') AND d.due_at <= ?{' AND d.error = ?' if how.paused_until else ''}"
         "  AND NOT EXISTS (SELECT 1 FROM delivery e WHERE e.incident_id = d.incident_id AND e.channel = d.channel"
         "   AND e.state IN ('due', 'claimed') AND e.id < d.id)"
         " ORDER BY d.due_at, d.id LIMIT 1"
         f") RETURNING {_COLUMNS}",
-        (to_us(now + lease), channel, to_us(now), to_us(now), to_us(now + LONG)),
+        (to_us(now + lease), channel, to_us(now), *([""] if how.paused_until else [])),
     ).fetchone()
-    return replace(_read(row), held=_pause_of(tx, channel, now)) if row else None
+    held = Pause(how.paused_until, how.reason) if how.paused_until else None
+    return replace(_read(row), held=held) if row else None
 
 
 def rolled_up(tx: Transaction, roll_up: str, limit: int) -> list[Delivery]:
@@ -115,21 +118,10 @@ def _read(row: Sequence[Any]) -> Delivery:
     return Delivery(row[0], row[1], row[2], message, row[6], from_us(row[7]))
 
 
-def paused(tx: Transaction, channel: str, now: datetime) -> bool:
-    """Whether a channel takes nothing now."""
-    return _pause_of(tx, channel, now) is not None
-
-
-def _pause_of(tx: Transaction, channel: str, now: datetime) -> Pause | None:
-    row = tx.execute(
-        "SELECT paused_until, reason FROM channel WHERE name = ? AND paused_until > ?", (channel, to_us(now))
-    ).fetchone()
-    return Pause(from_us(row[0]), row[1]) if row else None
-
-
 def settle_sent(tx: Transaction, delivery: Delivery, now: datetime) -> None:
     """Records a successful delivery, and with it, only now, that the incident was told."""
     at = to_us(now)
+    channels.works(tx, delivery.channel)
     tx.execute("UPDATE delivery SET state = 'sent', error = '', settled_at = ? WHERE id = ?", (at, delivery.id))
     tx.execute(
         "UPDATE incident SET told_at = ?, version = version + 1, told_verdict = ("
@@ -150,15 +142,6 @@ def postpone(tx: Transaction, delivery: Delivery, until: datetime, error: str) -
     """Makes a message due again later."""
     tx.execute(
         "UPDATE delivery SET state = 'due', due_at = ?, error = ? WHERE id = ?", (to_us(until), error, delivery.id)
-    )
-
-
-def pause(tx: Transaction, channel: str, until: datetime, reason: str) -> None:
-    """Lets every message of a channel wait."""
-    tx.execute(
-        "INSERT INTO channel (name, paused_until, reason) VALUES (?, ?, ?)"
-        " ON CONFLICT (name) DO UPDATE SET paused_until = excluded.paused_until, reason = excluded.reason",
-        (channel, to_us(until), reason),
     )
 
 
