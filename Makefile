@@ -1,7 +1,7 @@
 SHELL := bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help test demo check format lock bench image image-test rules clean venv servers
+.PHONY: help test demo check format lock bench fuzz image image-test rules clean venv servers
 
 BIN := .venv/bin
 IMAGE ?= tocsin:dev
@@ -25,13 +25,14 @@ demo: venv  ## a simulated cluster, real Prometheus and Alertmanager, and the me
 	@.ci/setup/servers || true
 	@exec $(BIN)/tocsin demo
 
-check: venv  ## formatting, lint, types, import contracts, Dockerfile, repository rules
+check: venv  ## formatting, lint, types, import contracts, Dockerfile, repository rules, secrets, known vulnerabilities
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 	$(BIN)/hadolint Dockerfile
 	$(BIN)/pytest --quiet tests/unit/test_repository.py
+	@.ci/audit
 
 format: venv  ## format the code and apply the safe fixes
 	$(BIN)/ruff format .
@@ -40,13 +41,17 @@ format: venv  ## format the code and apply the safe fixes
 lock: venv  ## resolve pyproject.toml into the two hashed lock files (UPGRADE=1 takes the newest versions)
 	@.ci/setup/lock $(if $(UPGRADE),--upgrade)
 
-PARTS := benchmarks/bare.py benchmarks/load.py benchmarks/detection_cost.py benchmarks/detection_engine.py benchmarks/detection_replay.py $(wildcard benchmarks/simulated_*.py)
+PARTS := benchmarks/bare.py benchmarks/load.py benchmarks/contestants.py benchmarks/forward.py benchmarks/parse_only.py benchmarks/fuzz.py benchmarks/kills.py benchmarks/bad_input.py benchmarks/detection_cost.py benchmarks/detection_engine.py benchmarks/detection_replay.py $(wildcard benchmarks/simulated_*.py)
 
 bench: venv  ## side-by-side measurements
 	@.ci/setup/servers
 	@for script in $(filter-out $(PARTS),$(wildcard benchmarks/*.py)); do \
 	  echo "$$script" >&2; $(BIN)/python "$$script"; \
 	done
+
+fuzz: venv  ## fuzz the parsers, a minute each (needs atheris)
+	@$(BIN)/python -m pip install --quiet "atheris>=3.0"
+	@for parser in names pods payload policies apps; do $(BIN)/python benchmarks/fuzz.py $$parser -max_total_time=60; done
 
 image: venv  ## build the container image with buildah (IMAGE=name:tag, BASE=another base image)
 	@.ci/setup/image $(IMAGE)

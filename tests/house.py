@@ -97,7 +97,7 @@ class House:
         while await self.pipeline.advance(now):
             pass
         for phone in self.phones:
-            while await self.pipeline.deliver(phone.name, now):
+            while await self.pipeline.teller.deliver(phone.name, now):
                 pass
 
     async def hear(self, *alerts: dict[str, object], now: datetime = NOW, **changes: object) -> None:

@@ -135,13 +135,13 @@ async def _serve(boot: Boot, load: Callable[[], "Settings"]) -> None:
             pipeline = wiring.build_pipeline(settings, apps, store, found, outlets)
             await wiring.release(store)
             await wiring.announce(store, settings.mode)
-            for outlet in outlets if pipeline.sends else ():
-                claim = partial(pipeline.claim_outgoing, outlet.name)
-                outbox = Worker(outlet.name, claim, pipeline.work_on_outgoing, lanes=outlet.lanes)
+            for outlet in outlets if pipeline.teller.sends else ():
+                claim = partial(pipeline.teller.claim_outgoing, outlet.name)
+                outbox = Worker(outlet.name, claim, pipeline.teller.work_on_outgoing, lanes=outlet.lanes)
                 workers.append(outbox)
                 running.append(tasks.create_task(outbox.run(), name=outbox.name))
-            pipeline.inbox.hands = inbox
-            pipeline.outboxes = {worker.name: worker for worker in workers[1:]}
+            pipeline.inbox.hands, pipeline.calm = inbox, webhook.rush.calm
+            pipeline.teller.outboxes = {worker.name: worker for worker in workers[1:]}
             story.begin(pipeline, partial(wiring.observe, store, [outlet.name for outlet in outlets]))
             keeping = wiring.keep_house(store, settings.decide, settings.store)
             background = [tasks.create_task(keeping, name="housekeeping")]

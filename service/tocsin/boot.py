@@ -5,7 +5,7 @@ from typing import Any
 from pydantic import ConfigDict, Field
 
 from tocsin.section import Section
-from tocsin.store.sqlite import StoreSettings
+from tocsin.store.settings import StoreSettings
 from tocsin.web.settings import ServerSettings
 
 

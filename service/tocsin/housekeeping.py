@@ -12,7 +12,7 @@ from tocsin.errors import StoreUnavailable
 from tocsin.model import Kind, Mode, NoticeReason, Verdict
 from tocsin.store import deliveries, events, incidents
 from tocsin.store.database import Database
-from tocsin.store.sqlite import StoreSettings
+from tocsin.store.settings import StoreSettings
 
 log = structlog.get_logger()
 
@@ -23,6 +23,8 @@ BATCH = 200
 
 async def release(database: Database) -> None:
     """Makes due again what a process that is gone had claimed, before anything is claimed anew."""
+    if database.shared:
+        return  # others are at work, and their claims are theirs
     now = datetime.now(UTC)
     released = await database.run(events.release, now) + await database.run(deliveries.release, now)
     if released:

@@ -12,43 +12,43 @@ is told twice is what was in flight.
 """
 
 import asyncio
-from collections.abc import Iterable, Mapping, Sequence
-from contextlib import AbstractContextManager
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, suppress
 from datetime import datetime, timedelta
+from typing import TypeVar
 
 import structlog
 
-from tocsin import alertmanager, batch, cases, identify, metrics, outbox
+from tocsin import alertmanager, batch, cases, identify, metrics
 from tocsin.batch import Run
 from tocsin.cases import Case
 from tocsin.decide import Action, Decision, Memory, decide
 from tocsin.enrich.enricher import merge
-from tocsin.errors import PermanentError, TemporaryError
 from tocsin.explain import Explainer, Rules
 from tocsin.findings import Findings
-from tocsin.hands import Hands
 from tocsin.identify import IdentifySettings
 from tocsin.model import Accepted, Kind, Message, Mode, Priority
-from tocsin.outbox import Limits, Outgoing
 from tocsin.outlet import Outlet
-from tocsin.progress import Elsewhere, Plan, bury, give_up, put_off, recall, store
+from tocsin.progress import Elsewhere, Plan, give_up, recall, store
 from tocsin.report import Report
-from tocsin.retry import PROBE_AT_MOST, next_try
+from tocsin.retry import next_try
 from tocsin.routing import route
-from tocsin.store import deliveries, events, incidents, roll_ups
+from tocsin.store import events, incidents
 from tocsin.store.database import Database, new_id, to_us
-from tocsin.store.deliveries import Delivery
 from tocsin.store.events import Event
 from tocsin.store.inbox import Inbox
 from tocsin.store.incidents import AlertRow, IncidentRow, Overtaken
-from tocsin.store.roll_ups import SLICES, Bundle
+from tocsin.teller import DELIVERY_LEASE, Teller
 
 log = structlog.get_logger()
 
+T = TypeVar("T")
+
 EVENT_LEASE = timedelta(minutes=2)
-DELIVERY_LEASE = timedelta(minutes=2)
-SLOW = 0.1
-"""Seconds from which on the time an answer took matters."""
+SLICE = 25
+"""Incidents that are recalled, or written, in one transaction."""
+BREATH = 0.05
+"""Seconds that the explanation of an incident waits in a rush, at most."""
 PLAIN_ALERTS = 10
 PLAIN_CHARS = 500
 """What is shown of a webhook that cannot be explained."""
@@ -56,7 +56,10 @@ _STAGES = {stage: metrics.STAGE_SECONDS.labels(stage) for stage in metrics.STAGE
 
 
 class Pipeline:
-    """Steps over the store. `inbox.hands` and `outboxes` are told of rows that they may work on."""
+    """Steps over the store. `inbox.hands` are told of webhooks that they may work on; `teller` tells what was decided.
+
+    While `calm` is not set explaining goes slowly: webhooks come in a rush, and want their answer.
+    """
 
     def __init__(
         self,
@@ -69,16 +72,11 @@ class Pipeline:
         self._mode = mode
         self._database = database
         self.inbox = Inbox(database, EVENT_LEASE + rules.enrich.deadline)
-        self.outboxes: Mapping[str, Hands[Outgoing]] = {}
+        self.teller = Teller(database, outlets, rules.retry, rules.storm, mode)
+        self.calm: asyncio.Event | None = None
         self._rules = rules
         self.explainer = explainer
         self._outlets = {outlet.name: outlet for outlet in outlets}
-        self._limits = {outlet.name: Limits(rules.storm, outlet.per_hour or rules.storm.per_hour) for outlet in outlets}
-
-    @property
-    def sends(self) -> bool:
-        """Whether messages leave; in mode shadow they are only recorded."""
-        return self._mode is Mode.LIVE
 
     # -- receive ------------------------------------------------------------------------------------------------
 
@@ -111,9 +109,12 @@ class Pipeline:
         """Explains claimed events and settles them, whatever happens."""
         if len(claimed) == 1:
             return await self._work_on_event(claimed[0], now)
+        parsed = []
         try:
-            with _timed("parse"):
-                parsed = [(event.id, alertmanager.parse(event.body), event.attempts > 1) for event in claimed]
+            for event in claimed:
+                await self._give_way()
+                with _timed("parse"):
+                    parsed.append((event.id, alertmanager.parse(event.body), event.attempts > 1))
             together = batch.runs(parsed)
         except Exception:  # noqa: BLE001 - whichever it was, each is worked on by itself
             together = []
@@ -154,18 +155,13 @@ class Pipeline:
         deadline_at = asyncio.get_running_loop().time() + self._rules.enrich.deadline.total_seconds()
         with _timed("identify"):
             found, gaps = await self.explainer.identify(group)
-        memories, elsewhere = await self._database.run_lightly(
-            recall,
-            [case.key for case in found],
-            {(case.subject.cluster, case.domain) for case in found if case.domain},
-            self._mode,
-        )
+        memories, elsewhere = await self._recall(found)
         decisions = {case.key: self._decide(case, memories, elsewhere, now) for case in found}
         open_cases = [case for case in found if decisions[case.key].action is not Action.SKIP]
         findings = await self.explainer.enrich(open_cases, deadline_at, now)
         plans = []
         for case in found:
-            await asyncio.sleep(0)  # a webhook may hold thousands; others want an answer meanwhile
+            await self._give_way()  # a webhook may hold thousands; others want an answer meanwhile
             with _timed("assess"):
                 memory, decision = memories.get(case.key), decisions[case.key]
                 report = None
@@ -177,14 +173,8 @@ class Pipeline:
                 messages = self._render(report, decision)
                 row = _row(case, memory, report, run.heard_of(case.fingerprints), self._rules.identify, now)
                 plans.append(Plan(row, decision, report, messages))
-        room = {name: hands.free for name, hands in self.outboxes.items()}
         with _timed("record"):
-            given = await self._database.run_lightly(
-                store, run.events, plans, now, self._mode, room, DELIVERY_LEASE, self._limits
-            )
-        for outgoing in given:
-            self.outboxes[outgoing.channel].give(outgoing)
-        self._wake_outboxes(name for name, lanes in room.items() if not lanes)
+            await self._record(run.events, plans, now)
         await asyncio.sleep(0)  # messages first, then the log
         for plan in plans:
             metrics.DECISIONS.labels(plan.decision.action.value, plan.decision.reason.value).inc()
@@ -198,6 +188,38 @@ class Pipeline:
                 subject=plan.row.title,
                 verdict=plan.row.verdict,
             )
+
+    async def _recall(self, found: Sequence[Case]) -> tuple[dict[incidents.Key, Memory], Elsewhere]:
+        """Slice by slice: a webhook that comes meanwhile waits for one of them."""
+        memories: dict[incidents.Key, Memory] = {}
+        elsewhere: Elsewhere = {}
+        for part in _slices(found):
+            domains = {(case.subject.cluster, case.domain) for case in part if case.domain} - elsewhere.keys()
+            known = await self._database.run_lightly(recall, [case.key for case in part], domains, self._mode)
+            memories |= known[0]
+            elsewhere |= known[1]
+        return memories, elsewhere
+
+    async def _record(self, event_ids: Sequence[str], plans: Sequence[Plan], now: datetime) -> None:
+        """Slice by slice as well; the events are settled with the last. What a crash leaves of it is done again, and
+        tells nothing twice: an incident that was written is known."""
+        slices = list(_slices(plans)) or [()]
+        for at, each in enumerate(slices):
+            room = {name: hands.free for name, hands in self.teller.outboxes.items()}
+            settled = event_ids if at == len(slices) - 1 else ()
+            given = await self._database.run_lightly(
+                store, settled, each, now, self._mode, room, DELIVERY_LEASE, self.teller.limits
+            )
+            for outgoing in given:
+                self.teller.outboxes[outgoing.channel].give(outgoing)
+            self.teller.wake(name for name, lanes in room.items() if not lanes)
+
+    async def _give_way(self) -> None:
+        if self.calm is None or self.calm.is_set():
+            return await asyncio.sleep(0)
+        with suppress(TimeoutError):
+            async with asyncio.timeout(BREATH):
+                await self.calm.wait()
 
     def _decide(
         self,
@@ -232,136 +254,11 @@ class Pipeline:
         messages = [outlet.render_plain(title, text, Priority.HIGH) for outlet in self._outlets.values()]
         await self._database.run(give_up, event.id, error, messages, now, self._mode)
         metrics.EVENTS_DEAD.inc()
-        self._wake_outboxes(self.outboxes)
-
-    # -- deliver ------------------------------------------------------------------------------------------------
-
-    async def deliver(self, channel: str, now: datetime) -> bool:
-        """Sends what may leave next through a channel and settles it. False when nothing may."""
-        outgoing = await self.claim_outgoing(channel, now)
-        if outgoing is not None:
-            await self.work_on_outgoing(outgoing, now)
-        return outgoing is not None
-
-    async def claim_outgoing(self, channel: str, now: datetime) -> Outgoing | None:
-        """One message, or in a storm many as one; None when nothing may leave now, in mode shadow always."""
-        if not self.sends:
-            return None
-        return await self._database.run_lightly(outbox.take, channel, now, DELIVERY_LEASE, self._limits[channel])
-
-    async def work_on_outgoing(self, outgoing: Outgoing, now: datetime) -> None:
-        """Sends what was claimed and settles it, whatever happens."""
-        if isinstance(outgoing, Bundle):
-            return await self._tell_together(outgoing, now)
-        if outgoing.held is not None:
-            wait = outgoing.held.until - now
-            held = TemporaryError(outgoing.held.reason, retry_after=wait, whole_channel=True)
-            return await self._deliver_later(outgoing, held, now)
-        began = asyncio.get_running_loop().time()
-        failure = await self._send(outgoing.message, outgoing.id)
-        if failure is None:
-            await self._database.run_lightly(outbox.settle_sent, outgoing, now)
-            self._sent(outgoing, now, incident=outgoing.incident_id)
-        else:
-            took = asyncio.get_running_loop().time() - began
-            await self._failed(outgoing, _from_the_answer_on(failure, took, self._rules.retry.first_after), now)
-
-    async def _tell_together(self, bundle: Bundle, now: datetime) -> None:
-        """Sends one message for many incidents; what is claimed for it grows first, and is settled, slice by slice."""
-        for _ in range(SLICES):
-            if not await self._database.run_lightly(roll_ups.claim, bundle.id, bundle.channel, now, DELIVERY_LEASE):
-                break
-        summary = await self._database.run_lightly(outbox.sum_up_bundle, bundle, now)
-        failure = await self._send(self._outlets[bundle.channel].render_roll_up(summary), bundle.id)
-        if failure is None:
-            await self._database.run_lightly(outbox.confirm, bundle, now, self._limits[bundle.channel])
-            while await self._database.run_lightly(roll_ups.settle_sent, bundle, now):
-                pass
-            metrics.ROLLED_UP.labels(bundle.channel).inc(summary.totals.incidents)
-            self._sent(bundle, now, incidents=summary.totals.incidents)
-            return
-        while members := await self._database.run_lightly(deliveries.rolled_up, bundle.id, 1):
-            await self._failed(members[0], failure, now)
-            if isinstance(failure, TemporaryError):  # what it says of the channel now holds for the others as well
-                until = now + self._rules.retry.first_after
-                while await self._database.run_lightly(roll_ups.release, bundle, until):
-                    pass
-
-    async def _send(self, message: Message, message_id: str) -> TemporaryError | PermanentError | None:
-        """Gives a message to its channel; what went wrong, None when the provider confirmed it."""
-        try:
-            with _timed("deliver"):
-                await self._outlets[message.channel].send(message, message_id)
-        except (TemporaryError, PermanentError) as failure:
-            return failure
-        except Exception as failure:
-            log.exception("channel_broke", channel=message.channel, delivery=message_id)
-            return TemporaryError(f"internal error ({type(failure).__name__})")
-        return None
-
-    def _sent(self, outgoing: Outgoing, now: datetime, **about: object) -> None:
-        metrics.DELIVERIES.labels(outgoing.channel, "sent").inc()
-        metrics.TOLD_SECONDS.labels(outgoing.channel).observe(max((now - outgoing.created_at).total_seconds(), 0))
-        log.info("sent", channel=outgoing.channel, delivery=outgoing.id, **about)
-
-    async def _failed(self, delivery: Delivery, failure: TemporaryError | PermanentError, now: datetime) -> None:
-        if isinstance(failure, TemporaryError):
-            return await self._deliver_later(delivery, failure, now)
-        rest = now + self._rules.retry.at_most if failure.whole_channel else None
-        await self._deliver_never(delivery, str(failure), now, rest)
-
-    async def _deliver_later(self, delivery: Delivery, failure: TemporaryError, now: datetime) -> None:
-        channel = delivery.channel
-        until = next_try(self._rules.retry, delivery.attempts, now, at_least=failure.retry_after)
-        soonest = now + (failure.retry_after or self._rules.retry.first_after) if failure.whole_channel else until
-        if soonest - delivery.created_at >= self._rules.retry.give_up_after:
-            rest = soonest if failure.whole_channel else None
-            await self._deliver_never(delivery, f"gave up after {delivery.attempts} attempts: {failure}", now, rest)
-            return
-        if failure.whole_channel:
-            others = self._others(channel)
-            until = await self._database.run(put_off, delivery, failure, others, now, self._rules.retry)
-            self._wake_outboxes(self.outboxes)
-            self._wake_later(channel, until - now)
-        else:
-            await self._database.run(deliveries.postpone, delivery, until, str(failure))
-        metrics.DELIVERIES.labels(channel, "retry").inc()
-        log.warning(
-            "delivery_postponed", channel=channel, delivery=delivery.id, until=until.isoformat(), error=str(failure)
-        )
-
-    async def _deliver_never(self, delivery: Delivery, error: str, now: datetime, rest: datetime | None) -> None:
-        """Keeps the message as dead, and tells through the other channels what this one would not take.
-
-        Until `rest`, if any, the channel is asked nothing.
-        """
-        channel = delivery.channel
-        metrics.DELIVERIES.labels(channel, "dead").inc()
-        log.error("delivery_dead", channel=channel, delivery=delivery.id, error=error)
-        await self._database.run(bury, delivery, error, self._others(channel), now, rest)
-        self._wake_outboxes(self.outboxes)
-
-    def _others(self, channel: str) -> list[Outlet]:
-        return [outlet for name, outlet in self._outlets.items() if name != channel]
-
-    def _wake_later(self, channel: str, after: timedelta) -> None:
-        """Has a channel that waits for moments look again in time, not with the next second."""
-        if channel in self.outboxes and after <= PROBE_AT_MOST:
-            asyncio.get_running_loop().call_later(after.total_seconds(), self.outboxes[channel].wake)
-
-    def _wake_outboxes(self, channels: Iterable[str]) -> None:
-        for channel in channels:
-            self.outboxes[channel].wake()
+        self.teller.wake(self.teller.outboxes)
 
 
-def _from_the_answer_on(
-    failure: TemporaryError | PermanentError, took: float, usual: timedelta
-) -> TemporaryError | PermanentError:
-    """A wait counts from the answer, or from when there was none; it may have taken many seconds."""
-    if isinstance(failure, TemporaryError) and took >= SLOW:
-        wait = (failure.retry_after or usual) + timedelta(seconds=took)
-        return TemporaryError(str(failure), retry_after=wait, whole_channel=failure.whole_channel)
-    return failure
+def _slices(values: Sequence[T]) -> Iterator[Sequence[T]]:
+    return (values[start : start + SLICE] for start in range(0, len(values), SLICE))
 
 
 def _timed(stage: str) -> AbstractContextManager[object]:

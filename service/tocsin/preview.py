@@ -59,7 +59,7 @@ async def messages(settings: Settings, payload: bytes, *, kind: str | None, offl
             raise TocsinError("processing this webhook failed; the log above says why")
         for outlet in outlets:
             for waited in (timedelta(), settings.storm.gather):  # a storm is told once it was gathered
-                while await pipeline.deliver(outlet.name, now + waited):
+                while await pipeline.teller.deliver(outlet.name, now + waited):
                     pass
         return previews
     finally:

@@ -6,6 +6,7 @@ told to.
 
 import asyncio
 import contextlib
+import time
 from collections import deque
 from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime, timedelta
@@ -20,6 +21,9 @@ STUCK_AFTER = timedelta(minutes=5)
 
 HOLD_WITHIN = 0.5
 """Seconds that claiming gives way to other work."""
+SHARE = 4
+"""How many times as long as the last row took claiming gives way, HOLD_WITHIN at least and HOLD_AT_MOST at most."""
+HOLD_AT_MOST = 5.0
 
 T = TypeVar("T")
 
@@ -27,8 +31,9 @@ T = TypeVar("T")
 class Worker(Generic[T]):
     """`lanes` rows at a time; looks for due rows every `idle_every`, or at once when woken.
 
-    `claim` returns a row, or None when none is due; `work` settles it. While `calm` is not set each claim waits for
-    it, at most HOLD_WITHIN: other work of the process goes first. `at_work` counts the rows worked on now.
+    `claim` returns a row, or None when none is due; `work` settles it. While `calm` is not set one lane at a time
+    claims, and waits for it first, longer than the last row took: other work of the process goes first. `at_work`
+    counts the rows worked on now.
     """
 
     def __init__(
@@ -49,6 +54,8 @@ class Worker(Generic[T]):
         self._lanes = lanes
         self._idle = idle_every.total_seconds()
         self._calm = calm
+        self._took = 0.0
+        self._turn = asyncio.Lock()
         self._given: deque[T] = deque()
         self._waiting: deque[asyncio.Future[None]] = deque()
         self._news = False
@@ -118,23 +125,31 @@ class Worker(Generic[T]):
 
     async def _work_on(self, row: T) -> None:
         self.at_work += 1
+        began = time.monotonic()
         try:
             await self._work(row, datetime.now(UTC))
         finally:
             self.at_work -= 1
+            self._took = time.monotonic() - began
 
     async def _next(self) -> T | None:
         if self._given:
             return self._given.popleft()
         self._news = False
         if self._calm is not None and not self._calm.is_set():
-            with contextlib.suppress(TimeoutError):
-                async with asyncio.timeout(HOLD_WITHIN):
-                    await self._calm.wait()
-        row = await self._claim(datetime.now(UTC))
+            async with self._turn:
+                await self._give_way(self._calm)
+                row = await self._claim(datetime.now(UTC))
+        else:
+            row = await self._claim(datetime.now(UTC))
         if row is not None:
             self.wake()
         return row
+
+    async def _give_way(self, calm: asyncio.Event) -> None:
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(min(max(HOLD_WITHIN, SHARE * self._took), HOLD_AT_MOST)):
+                await calm.wait()
 
     async def _wait(self) -> None:
         woken: asyncio.Future[None] = asyncio.get_running_loop().create_future()

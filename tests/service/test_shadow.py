@@ -171,7 +171,7 @@ async def test_a_message_under_way_when_the_process_ended_is_not_sent_in_shadow(
     await house.restart(mode="live")
     await house.pipeline.receive(body(novel()), NOW)
     await house.pipeline.advance(NOW)
-    claimed = await house.pipeline.claim_outgoing("phone", NOW)
+    claimed = await house.pipeline.teller.claim_outgoing("phone", NOW)
     assert claimed is not None
     await house.restart(mode="shadow")
     await house.settle(NOW + HOUR)

@@ -102,7 +102,7 @@ async def test_two_thousand_names_under_one_domain_are_one_message(house: House,
         names = [novel(f"x{at}-{number:x}abcdef.tunnel.example", pod="recyclarr-1") for number in range(100)]
         await house.pipeline.receive(body(*names), NOW)
     await house.settle()
-    assert len(phone.sent) == 1 and len(source.asked) == 1
+    assert len(phone.sent) == 1 and len(source.asked) <= 2, "once a batch"
     assert await incidents(house) == 1
 
 
@@ -180,7 +180,7 @@ async def test_a_crash_while_a_roll_up_is_under_way_tells_it_once_more_at_most(h
     await house.pipeline.receive(body(*(app(number, f"n{number}.example") for number in range(300))), NOW)
     await house.settle(NOW)
     later = NOW + STORM.gather
-    assert await house.pipeline.claim_outgoing("phone", later) is not None
+    assert await house.pipeline.teller.claim_outgoing("phone", later) is not None
     await house.crash()
     for minute in range(1, 30):
         await house.settle(later + timedelta(minutes=minute))

@@ -127,7 +127,7 @@ async def test_a_crash_after_any_step_loses_nothing(house: House, phone: Phone, 
     if step == "sending":  # claimed, and perhaps at the provider already: told twice at worst, never lost
         await house.store.run(deliveries.claim, "phone", NOW, timedelta(minutes=2))
     if step == "sent":
-        await house.pipeline.deliver("phone", NOW)
+        await house.pipeline.teller.deliver("phone", NOW)
     await house.crash()
     await house.settle()
     await house.hear(novel())

@@ -100,7 +100,7 @@ def test_what_is_compared_has_one_length_whatever_was_sent(monkeypatch: pytest.M
     for header in ("", "Bearer s", "Bearer sekret", f"Bearer {'x' * 5000}", "Basic x", f"Basic {RIGHT}"):
         BEARER.admits([header])
         BASIC.admits([header])
-    assert set(compared) == {(32, 32)}
+    assert len({length for pair in compared for length in pair}) == 1
     assert len(compared) == 6 + 2 * 6, "user and password are both compared, whichever is wrong"
 
 

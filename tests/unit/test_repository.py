@@ -70,6 +70,35 @@ def test_no_file_names_a_package_index_or_a_path_of_one_machine() -> None:
     assert lines_that_match(MACHINE, written()) == []
 
 
+# What providers and clouds issue has a shape; what has none is kept out by `..._file`.
+SECRET = re.compile(
+    r"tk_(?=[a-z0-9]*\d)[a-z0-9]{29}\b"  # ntfy
+    r"|\bgh[pousr]_[A-Za-z0-9]{36}\b|\bgithub_pat_\w{50,}|\bglpat-[\w-]{20}"
+    r"|\bAKIA[0-9A-Z]{16}\b|\bxox[bp]-[\w-]{20,}"
+    r"|-----BEGIN [A-Z ]*PRIVATE KEY-----\n"
+    r"|\beyJ[\w-]{20,}\.eyJ[\w-]{20,}"
+)
+
+
+def test_no_file_holds_a_secret() -> None:
+    found = [path for path in written() if SECRET.search(path.read_text(encoding="utf-8", errors="replace"))]
+    assert found == []
+
+
+@pytest.mark.parametrize(
+    "planted",
+    [
+        "tk_" + "a1b2c3d4e5" * 2 + "f6g7h8i9j",
+        "ghp_" + "A1b2C3d4E5f6" * 3,
+        "AKIA" + "A1B2C3D4E5F6G7H8",
+        "-----BEGIN RSA" + " PRIVATE KEY-----\n",
+        "eyJhbGciOiJIUzI1NiIsInR5" + ".eyJzdWIiOiIxMjM0NTY3ODkwIiwibmFt",
+    ],
+)
+def test_a_planted_secret_is_found(planted: str) -> None:
+    assert SECRET.search(f'token: "{planted}"')
+
+
 def test_modules_are_finished_and_tests_leave_nothing_out() -> None:
     assert lines_that_match(UNFINISHED, modules()) == []
     assert lines_that_match(LEFT_OUT, sorted((TOP / "tests").rglob("*.py"))) == []

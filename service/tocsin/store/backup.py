@@ -8,7 +8,7 @@ from pathlib import Path
 
 from tocsin.errors import TocsinError
 from tocsin.store.lock import Lock
-from tocsin.store.sqlite import MIGRATIONS
+from tocsin.store.schema import newest
 
 
 def back_up(source: Path, target: Path) -> int:
@@ -81,7 +81,7 @@ def verify(path: Path) -> None:
         raise TocsinError(f"{path} is no store of tocsin, or damaged: {failure}") from failure
     if wrong:
         raise TocsinError(f"{path} is damaged: {wrong[0].splitlines()[0]}")
-    known = len(list(MIGRATIONS.glob("*.sql")))
+    known = newest()
     if version is None or version > known:
         raise TocsinError(f"{path} has schema {version}, this tocsin knows {known}: run the newer tocsin")
 

@@ -2,9 +2,12 @@
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from zlib import crc32
 
 from tocsin.store.database import Transaction, from_us, to_us
 
+TURN = 7405002
+"""First number of the advisory locks of channels."""
 LONG = timedelta(hours=1)
 """Time without a channel from which on what it holds back is told through another."""
 
@@ -31,6 +34,15 @@ def state(tx: Transaction, channel: str, now: datetime) -> State:
     at = to_us(now)
     since = from_us(min(row[2], at)) if row[2] else None  # a clock that was put back leaves it in the future
     return State(from_us(row[0]), row[1], since) if row[0] > at else State(failing_since=since)
+
+
+def in_turn(tx: Transaction, channel: str) -> None:
+    """Holds the channel until COMMIT: how fast it is told, and what is told together, is decided by one at a time.
+
+    Whoever comes next sees what was decided. In SQLite every transaction that writes is alone.
+    """
+    number = crc32(channel.encode()) - 2**31
+    tx.execute(f"/*postgresql SELECT pg_advisory_xact_lock({TURN}, {number})*/")
 
 
 def fails(tx: Transaction, channel: str, delivery_id: str, now: datetime) -> tuple[datetime, int]:

@@ -11,7 +11,7 @@ from typing import Any
 
 from tocsin.model import Message, Mode
 from tocsin.store import channels
-from tocsin.store.database import Transaction, from_us, to_us
+from tocsin.store.database import OWNER, SKIP_LOCKED, Transaction, from_us, to_us
 
 _COLUMNS = "id, incident_id, notice_id, channel, title, body, attempts, created_at"
 
@@ -92,12 +92,12 @@ def claim(
     if how.paused_until is None and how.failing_since is not None and channels.probed(tx, channel, now):
         return None
     row = tx.execute(
-        "UPDATE delivery SET state = 'claimed', due_at = ?, attempts = attempts + 1, roll_up = '' WHERE id = ("
+        f"UPDATE delivery SET state = 'claimed', due_at = ?, attempts = attempts + 1, roll_up = ''{OWNER} WHERE id = ("
         f" SELECT d.id FROM delivery d WHERE d.channel = ?{' AND d.loud = 1' if only_loud else ''}"
         f"  AND d.state IN ('due', 'claimed') AND d.due_at <= ?{' AND d.error = ?' if how.paused_until else ''}"
         "  AND NOT EXISTS (SELECT 1 FROM delivery e WHERE e.incident_id = d.incident_id AND e.channel = d.channel"
         "   AND e.state IN ('due', 'claimed') AND e.id < d.id)"
-        " ORDER BY d.due_at, d.id LIMIT 1"
+        f" ORDER BY d.due_at, d.id LIMIT 1 {SKIP_LOCKED}"
         f") RETURNING {_COLUMNS}",
         (to_us(now + lease), channel, to_us(now), *([""] if how.paused_until else [])),
     ).fetchone()
@@ -166,9 +166,13 @@ def may_tell_trouble(tx: Transaction, channel: str, now: datetime, every: timede
     return changed == 1
 
 
-def release(tx: Transaction, now: datetime) -> int:
-    """Makes due what a process that is gone had claimed; only right where one process owns the store."""
-    return tx.execute("UPDATE delivery SET state = 'due', due_at = ? WHERE state = 'claimed'", (to_us(now),)).rowcount
+def release(tx: Transaction, now: datetime, owners: Sequence[int] = (0,)) -> int:
+    """Makes due what processes that are gone had claimed; in SQLite every claim is that of the one that owned the file."""
+    marks = ", ".join("?" * len(owners))
+    return tx.execute(
+        f"UPDATE delivery SET state = 'due', due_at = ? WHERE state = 'claimed' AND owner IN ({marks})",
+        (to_us(now), *owners),
+    ).rowcount
 
 
 def backlog(tx: Transaction) -> Sequence[tuple[str, str, int, datetime]]:

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from tocsin.store.database import Transaction, from_us, to_us
+from tocsin.store.database import OWNER, OWNER_COLUMN, OWNER_VALUE, SKIP_LOCKED, Transaction, from_us, to_us
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,8 +25,8 @@ MICROSECOND = timedelta(microseconds=1)
 ROWS = 100
 """Webhooks in one statement; five parameters each, of which an old SQLite takes 999."""
 
-BATCH_EVENTS = 250
-BATCH_ALERTS = 2_000
+BATCH_EVENTS = 100
+BATCH_ALERTS = 1_000
 """Webhooks that are explained together, at most, and the alerts in them; a larger webhook is explained by itself."""
 
 
@@ -36,11 +36,12 @@ def insert(tx: Transaction, arrived: Sequence[Arrived], lease: timedelta | None 
     With a lease they are claimed at once, by whoever stores them.
     """
     state, attempts, later = ("due", 0, 0) if lease is None else ("claimed", 1, lease // MICROSECOND)
+    column, owner = ("", "") if lease is None else (OWNER_COLUMN, OWNER_VALUE)
     for start in range(0, len(arrived), ROWS):
         rows = arrived[start : start + ROWS]
-        values = ", ".join([f"(?, ?, ?, ?, '{state}', ?, {attempts})"] * len(rows))
+        values = ", ".join([f"(?, ?, ?, ?, '{state}', ?, {attempts}{owner})"] * len(rows))
         tx.execute(
-            f"INSERT INTO event (id, received_at, body, alerts, state, due_at, attempts) VALUES {values}",
+            f"INSERT INTO event (id, received_at, body, alerts, state, due_at, attempts{column}) VALUES {values}",
             [value for event_id, at, body, alerts in rows for value in (event_id, at, body, alerts, at + later)],
         )
 
@@ -51,10 +52,10 @@ def claim(tx: Transaction, now: datetime, lease: timedelta) -> list[Event]:
     As many as BATCH_ALERTS and BATCH_EVENTS allow, so that they can be explained together; one at least.
     """
     rows = tx.execute(
-        "UPDATE event SET state = 'claimed', due_at = ?, attempts = attempts + 1 WHERE id IN ("
+        f"UPDATE event SET state = 'claimed', due_at = ?, attempts = attempts + 1{OWNER} WHERE id IN ("
         " SELECT id FROM (SELECT id, SUM(alerts) OVER (ORDER BY due_at, id) - alerts AS before FROM ("
         "  SELECT id, due_at, alerts FROM event WHERE state IN ('due', 'claimed') AND due_at <= ?"
-        "  ORDER BY due_at, id LIMIT ?) AS oldest) AS counted WHERE before < ?"
+        f"  ORDER BY due_at, id LIMIT ? {SKIP_LOCKED}) AS oldest) AS counted WHERE before < ?"
         ") RETURNING id, received_at, body, attempts",
         (to_us(now + lease), to_us(now), BATCH_EVENTS, BATCH_ALERTS),
     ).fetchall()
@@ -77,9 +78,13 @@ def bury(tx: Transaction, event_id: str, error: str) -> None:
     tx.execute("UPDATE event SET state = 'dead', error = ? WHERE id = ?", (error, event_id))
 
 
-def release(tx: Transaction, now: datetime) -> int:
-    """Makes due what a process that is gone had claimed; only right where one process owns the store."""
-    return tx.execute("UPDATE event SET state = 'due', due_at = ? WHERE state = 'claimed'", (to_us(now),)).rowcount
+def release(tx: Transaction, now: datetime, owners: Sequence[int] = (0,)) -> int:
+    """Makes due what processes that are gone had claimed; in SQLite every claim is that of the one that owned the file."""
+    marks = ", ".join("?" * len(owners))
+    return tx.execute(
+        f"UPDATE event SET state = 'due', due_at = ? WHERE state = 'claimed' AND owner IN ({marks})",
+        (to_us(now), *owners),
+    ).rowcount
 
 
 def oldest_at(tx: Transaction) -> datetime | None:

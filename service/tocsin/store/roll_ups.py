@@ -9,7 +9,8 @@ from datetime import datetime, timedelta
 from tocsin.model import Kind, Verdict
 from tocsin.pace import HOUR, Traffic
 from tocsin.roll_up import Entry, Shared, Totals
-from tocsin.store.database import Transaction, from_us, to_us
+from tocsin.store import channels
+from tocsin.store.database import OWNER, SKIP_LOCKED, Transaction, from_us, to_us
 
 SLICE = 200
 """Messages claimed or settled in one transaction."""
@@ -36,7 +37,11 @@ class Bundle:
 
 
 def traffic(tx: Transaction, channel: str, within: timedelta, most: int, now: datetime) -> Traffic:
-    """What the channel was sent and what waits for it; of what waits no more than `most` is counted."""
+    """What the channel was sent and what waits for it; of what waits no more than `most` is counted.
+
+    What follows from it is decided in this transaction, and nobody else decides for the channel meanwhile.
+    """
+    channels.in_turn(tx, channel)
     waiting = tx.execute(
         "SELECT COUNT(*) FROM (SELECT 1 FROM delivery WHERE channel = ? AND state IN ('due', 'claimed') LIMIT ?) AS w",
         (channel, most),
@@ -70,14 +75,15 @@ def hold(tx: Transaction, channel: str, until: datetime | None, roll_ups: int) -
 
 def claim(tx: Transaction, bundle_id: str, channel: str, now: datetime, lease: timedelta) -> int:
     """Claims the next SLICE of due messages for a roll-up; returns how many. Those that follow one on its way wait."""
+    channels.in_turn(tx, channel)
     at = to_us(now)
     claimed: int = tx.execute(
-        "UPDATE delivery SET state = 'claimed', due_at = ?, attempts = attempts + 1, roll_up = ? WHERE id IN ("
+        f"UPDATE delivery SET state = 'claimed', due_at = ?, attempts = attempts + 1, roll_up = ?{OWNER} WHERE id IN ("
         " SELECT d.id FROM delivery d WHERE d.channel = ? AND d.state IN ('due', 'claimed') AND d.due_at <= ?"
         # The empty text keeps SQLite from an index that has every message of the channel.
         "  AND NOT EXISTS (SELECT 1 FROM delivery e WHERE e.incident_id = d.incident_id AND e.channel || '' = d.channel"
         "   AND e.state IN ('due', 'claimed') AND e.roll_up <> ? AND e.due_at > ? AND e.id < d.id)"
-        " ORDER BY d.due_at, d.id LIMIT ?)",
+        f" ORDER BY d.due_at, d.id LIMIT ? {SKIP_LOCKED})",
         (to_us(now + lease), bundle_id, channel, at, bundle_id, at, SLICE),
     ).rowcount
     return claimed

@@ -13,41 +13,21 @@ import sqlite3
 import threading
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from datetime import timedelta
+from functools import partial
 from pathlib import Path
 from typing import Any, Concatenate
 
 import structlog
-from pydantic import Field
 
 from tocsin.errors import StoreUnavailable
-from tocsin.section import Duration, Section
 from tocsin.store.database import P, T, Transaction
 from tocsin.store.lock import Lock
+from tocsin.store.schema import migrate
 
 log = structlog.get_logger()
 
-MIGRATIONS = Path(__file__).with_name("migrations")
-
 MAX_BATCH = 500
 """Steps that share one commit, at most: bounds what has to be run again when one of them fails."""
-
-
-class StoreSettings(Section):
-    """Where accepted alerts live, and for how long."""
-
-    path: str = Field(
-        "tocsin.db",
-        description="SQLite file on a local disk (WAL does not work over NFS); -wal and -shm files lie beside it.",
-    )
-    keep_events: Duration = Field(
-        timedelta(days=7), gt=timedelta(0), description="Webhooks that were fully processed are deleted after this."
-    )
-    keep_incidents: Duration = Field(
-        timedelta(days=90),
-        gt=timedelta(0),
-        description="Closed incidents, with their messages, are deleted after this.",
-    )
 
 
 @dataclass(slots=True)
@@ -71,6 +51,8 @@ class _Job:
 class Sqlite:
     """The store of one process. `open` before use, `close` at the end; both block."""
 
+    shared = False
+
     def __init__(self, path: str) -> None:
         self._path = path
         self._jobs: queue.SimpleQueue[_Job | None] = queue.SimpleQueue()
@@ -93,7 +75,7 @@ class Sqlite:
             )
             self._connection.execute("PRAGMA journal_mode = WAL")
             self._connection.execute("PRAGMA journal_size_limit = 67108864")
-            migrate(self._connection)
+            migrate(self._connection, partial(_in_one_transaction, self._connection))
         except (sqlite3.Error, OSError, StoreUnavailable) as failure:
             self._let_go()
             if isinstance(failure, StoreUnavailable):
@@ -232,18 +214,5 @@ def reading(path: str) -> Iterator[Transaction]:
         raise StoreUnavailable(f"cannot read the store {path}: {failure}") from failure
 
 
-def migrate(connection: sqlite3.Connection) -> None:
-    """Brings the schema to the newest version, one transaction a version; a newer file than this program is refused."""
-    connection.execute("CREATE TABLE IF NOT EXISTS schema_version (version INTEGER NOT NULL)")
-    row = connection.execute("SELECT MAX(version) FROM schema_version").fetchone()
-    current = row[0] or 0
-    scripts = sorted(MIGRATIONS.glob("*.sql"))
-    if current > len(scripts):
-        raise StoreUnavailable(
-            f"the store has schema {current}, this tocsin knows {len(scripts)}: run the newer tocsin"
-        )
-    for version, script in enumerate(scripts[current:], start=current + 1):
-        statements = script.read_text(encoding="utf-8")
-        connection.executescript(
-            f"BEGIN IMMEDIATE;\n{statements}\nINSERT INTO schema_version VALUES ({version});\nCOMMIT;"
-        )
+def _in_one_transaction(connection: sqlite3.Connection, statements: str) -> None:
+    connection.executescript(f"BEGIN IMMEDIATE;\n{statements}\nCOMMIT;")

@@ -39,9 +39,13 @@ CLOSE_TOGETHER = 0.02
 
 
 class Rush:
-    """Tells when webhooks come close together and faster than they are explained; `calm` is set while they do not."""
+    """Tells when webhooks come close together and faster than they are explained; `calm` is set while they do not.
 
-    def __init__(self) -> None:
+    One that waits for its answer is a rush as well: explaining others makes all of them come further apart.
+    """
+
+    def __init__(self, waiting: Callable[[], int]) -> None:
+        self._waiting = waiting
         self.calm = asyncio.Event()
         self.calm.set()
         self._last = -CLOSE_TOGETHER
@@ -56,8 +60,8 @@ class Rush:
 
     def _look(self, loop: asyncio.AbstractEventLoop) -> None:
         left = self._last + CLOSE_TOGETHER - loop.time()
-        if left > 0:
-            loop.call_later(left, self._look, loop)
+        if left > 0 or self._waiting():
+            loop.call_later(max(left, CLOSE_TOGETHER / 4), self._look, loop)
         else:
             self.calm.set()
 
@@ -75,7 +79,7 @@ class Webhook:
         self._bytes = 0
         self.in_flight = 0
         self.stopping = False
-        self.rush = Rush()
+        self.rush = Rush(lambda: self.in_flight)
         self.explaining: Callable[[], int] = lambda: 0
 
     async def post(self, request: web.Request) -> web.Response:
@@ -125,7 +129,9 @@ class Webhook:
             return _answer(503, {"error": str(failure)})
         finally:
             self._bytes -= len(body)
-        return _answer(200, {"event": accepted.event, "alerts": accepted.alerts})
+        _counter(200).inc()
+        said = f'{{"event": "{accepted.event}", "alerts": {accepted.alerts}}}'
+        return web.Response(body=said.encode(), content_type="application/json")
 
     async def _read(self, request: web.Request, body: bytearray) -> None:
         """Appends the whole body, unpacked.
