@@ -13,8 +13,9 @@ from tocsin.model import Message
 from tocsin.outlet import Outlet
 from tocsin.render import console
 from tocsin.settings import Settings
-from tocsin.store import deliveries, events
-from tocsin.store.sqlite import Sqlite
+from tocsin.store import deliveries, engine, events
+from tocsin.store.database import Transaction
+from tocsin.store.settings import StoreSettings
 from tocsin.wiring import Sources, build_pipeline
 
 NOW = START + timedelta(minutes=11)
@@ -65,15 +66,19 @@ class Source:
 
 
 class House:
-    """tocsin without its server: a store on disk that survives `crash`, and the steps in between."""
+    """tocsin without its server: a store on disk that survives `crash`, and the steps in between.
 
-    def __init__(self, path: Path, phones: Sequence[Phone], source: Source, **changes: object) -> None:
+    The store is the file `path`, or the PostgreSQL database at a URL.
+    """
+
+    def __init__(self, path: Path | str, phones: Sequence[Phone], source: Source, **changes: object) -> None:
         self.path, self.phones, self.source = path, phones, source
         self.settings = Settings(**changes)  # type: ignore[arg-type]
         self.open()
 
     def open(self) -> None:
-        self.store = Sqlite(str(self.path))
+        where = {"path": str(self.path)} if isinstance(self.path, Path) else {"url": self.path}
+        self.store = engine.build(StoreSettings.model_validate(where))
         self.store.open()
         self.pipeline = build_pipeline(
             self.settings, apps_file.load(), self.store, Sources(None, None), [p.outlet for p in self.phones]
@@ -84,8 +89,7 @@ class House:
         """The process is gone and a new one starts: what was claimed is released, memory is the file."""
         self.store.close()
         self.open()
-        await self.store.run(events.release, NOW)
-        await self.store.run(deliveries.release, NOW)
+        await self.store.run(_release)
 
     async def restart(self, **changes: object) -> None:
         """The process ends and starts with other settings."""
@@ -104,3 +108,10 @@ class House:
         """Receives one webhook and runs every due step."""
         await self.pipeline.receive(body(*alerts, **changes), now)
         await self.settle(now)
+
+
+def _release(tx: Transaction) -> None:
+    """At once, where replicas look for the dead for some seconds."""
+    for table, release in (("event", events.release), ("delivery", deliveries.release)):
+        owners = [row[0] for row in tx.execute(f"SELECT DISTINCT owner FROM {table}").fetchall()]
+        release(tx, NOW, owners or [0])

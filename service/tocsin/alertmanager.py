@@ -31,6 +31,8 @@ LABEL_CHARS = 4096
 ANNOTATION_CHARS = 65_536
 """Longest annotation that is read whole."""
 _MOST_TRUNCATED = 2**31 - 1
+_NUL = re.compile(rb"(?<!\\)((?:\\\\)*)\\u0000")
+"""Written as JSON. PostgreSQL's text holds any character but this."""
 _FINGERPRINT = re.compile(r"[A-Za-z0-9._:-]{1,64}")
 _YEARS = range(1970, 9999)
 """Years in which an instant can be moved to any zone without overflow."""
@@ -107,6 +109,8 @@ def parse(body: bytes | str) -> Group:
 
 
 def _validated(octets: bytes) -> _Webhook:
+    if b"\\u0000" in octets:
+        octets = _NUL.sub(rb"\1\\ufffd", octets)
     try:
         webhook = _WEBHOOK.validate_json(octets, strict=True)
     except ValidationError as failure:

@@ -16,8 +16,8 @@ from aiohttp import web
 
 from tocsin.boot import Boot
 from tocsin.errors import StoreUnavailable, TocsinError
-from tocsin.store.database import Transaction
-from tocsin.store.sqlite import Sqlite
+from tocsin.store import engine
+from tocsin.store.database import Database, Transaction
 from tocsin.web import server
 from tocsin.web.webhook import Webhook
 from tocsin.worker import Worker
@@ -104,7 +104,7 @@ def _told_on_purpose(failure: Exception) -> TocsinError | None:
 async def _serve(boot: Boot, load: Callable[[], "Settings"]) -> None:
     stopping = _on_signals()
     async with AsyncExitStack() as undo:
-        store = Sqlite(boot.store.path)
+        store = engine.build(boot.store)
         await asyncio.to_thread(store.open)
         undo.callback(store.close)
 
@@ -191,7 +191,7 @@ async def _drain(workers: Sequence[Worker[Any]], tasks: Sequence[asyncio.Task[No
         task.cancel()
 
 
-async def _not_ready(store: Sqlite, workers: Sequence[Worker[Any]]) -> list[str]:
+async def _not_ready(store: Database, workers: Sequence[Worker[Any]]) -> list[str]:
     wrong = [f"worker {worker.name} is not running" for worker in workers if not worker.alive(datetime.now(UTC))]
     try:
         async with asyncio.timeout(STORE_WITHIN):

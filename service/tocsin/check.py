@@ -129,6 +129,10 @@ async def post_test_alert(url: str, settings: Settings) -> Result:
 
 async def _store(settings: Settings) -> str:
     """Makes no file: it would belong to whoever runs the check, and the service might not be able to write to it."""
+    if settings.store.url is not None:
+        from tocsin.store import postgres  # noqa: PLC0415
+
+        return await asyncio.to_thread(postgres.look, settings.store.url.get_secret_value())
     if missing := await asyncio.to_thread(_place_for, Path(settings.store.path)):
         return missing
     store = Sqlite(settings.store.path)

@@ -1,6 +1,7 @@
 """What happens at the start and now and then: claims are given back, incidents closed, old rows pruned, gauges set."""
 
 import asyncio
+import time
 from collections.abc import Collection
 from datetime import UTC, datetime, timedelta
 
@@ -10,13 +11,15 @@ from tocsin import metrics
 from tocsin.decide import Action, DecideSettings, SkipReason
 from tocsin.errors import StoreUnavailable
 from tocsin.model import Kind, Mode, NoticeReason, Verdict
-from tocsin.store import deliveries, events, incidents
+from tocsin.pace import HOUR
+from tocsin.store import clock, deliveries, events, incidents, roll_ups
 from tocsin.store.database import Database
 from tocsin.store.settings import StoreSettings
 
 log = structlog.get_logger()
 
 EVERY = timedelta(minutes=1)
+CLOCK = timedelta(minutes=1)
 BATCH = 200
 """Rows deleted in one transaction: a webhook never waits longer than for one such batch."""
 
@@ -29,6 +32,17 @@ async def release(database: Database) -> None:
     released = await database.run(events.release, now) + await database.run(deliveries.release, now)
     if released:
         log.info("released", rows=released)
+    newest = await database.run_lightly(events.newest_at)
+    if newest is not None:
+        await mind_the_clock(database, newest - now, now)
+
+
+async def mind_the_clock(database: Database, back: timedelta, now: datetime) -> None:
+    """Lets nothing wait for hours because the clock was put `back`; by less than CLOCK it is only being set right."""
+    if back < CLOCK:
+        return
+    moved = await database.run(clock.put_back, back, now)
+    log.warning("clock_put_back", seconds=round(back.total_seconds()), rows=moved)
 
 
 async def announce(database: Database, mode: Mode) -> None:
@@ -41,14 +55,18 @@ async def announce(database: Database, mode: Mode) -> None:
 
 async def keep_house(database: Database, decide: DecideSettings, store: StoreSettings) -> None:
     """Tidies for ever; whatever fails is logged and tried again a minute later."""
+    expected = datetime.now(UTC)
     while True:
+        began, now = time.monotonic(), datetime.now(UTC)
         try:
+            await mind_the_clock(database, expected - now, now)
             await tidy(database, decide, store, datetime.now(UTC))
         except StoreUnavailable as failure:
             log.warning("housekeeping_failed", error=str(failure))
         except Exception as failure:
             log.error("housekeeping_broke", error=str(failure), exc_info=True)
         await asyncio.sleep(EVERY.total_seconds())
+        expected = now + timedelta(seconds=time.monotonic() - began)
 
 
 async def tidy(database: Database, decide: DecideSettings, store: StoreSettings, now: datetime) -> None:
@@ -57,6 +75,8 @@ async def tidy(database: Database, decide: DecideSettings, store: StoreSettings,
     while await database.run(events.prune, now - store.keep_events, BATCH) == BATCH:
         pass
     while await database.run(incidents.prune, now - store.keep_incidents, BATCH) == BATCH:
+        pass
+    while await database.run(roll_ups.prune, now - HOUR, BATCH) == BATCH:
         pass
 
 

@@ -7,7 +7,7 @@ from tocsin import inert
 from tocsin.errors import TocsinError
 from tocsin.settings import Settings
 from tocsin.store import incidents
-from tocsin.store.sqlite import reading
+from tocsin.store.engine import reading
 from tocsin.units import count
 
 
@@ -16,7 +16,7 @@ async def show(settings: Settings, incident: str | None, *, limit: int, as_json:
 
     Raises TocsinError when the store cannot be read or has no such incident.
     """
-    with reading(settings.store.path) as tx:
+    with reading(settings.store) as tx:
         if incident is None:
             rows = incidents.listing(tx, limit)
             return json.dumps(rows, indent=2) if as_json else _table(rows)

@@ -11,8 +11,8 @@ from tocsin import inert
 from tocsin.model import Mode, NoticeReason, Posture, Priority
 from tocsin.settings import Settings
 from tocsin.store import deliveries, notices
+from tocsin.store.engine import reading
 from tocsin.store.notices import Heard, Notice
-from tocsin.store.sqlite import reading
 from tocsin.units import count
 
 LOUD = frozenset({Priority.HIGH, Priority.URGENT})
@@ -89,7 +89,7 @@ class ShadowReport:
 def look(settings: Settings, since: timedelta, now: datetime) -> ShadowReport:
     """Reads the store. Raises StoreUnavailable when it cannot be read."""
     since_at, quiet_at = now - since, now - max(since, QUIET_DAYS * DAY)
-    with reading(settings.store.path) as tx:
+    with reading(settings.store) as tx:
         first_at = notices.first_at(tx)
         every = [_line(notice) for notice in notices.told(tx, quiet_at)]
         heard, seen, backlog = notices.heard(tx, since_at), notices.seen(tx, since_at), deliveries.backlog(tx)

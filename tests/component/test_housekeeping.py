@@ -12,12 +12,13 @@ from structlog.testing import capture_logs
 from tocsin import __version__, housekeeping, metrics
 from tocsin.decide import DecideSettings, SkipReason
 from tocsin.errors import StoreUnavailable
-from tocsin.housekeeping import BATCH, announce, expect, observe, release, tidy
+from tocsin.housekeeping import BATCH, announce, expect, mind_the_clock, observe, release, tidy
 from tocsin.model import AlertStatus, Message, Mode, NoticeReason, Verdict
-from tocsin.store import deliveries, events, incidents
+from tocsin.store import channels, deliveries, events, incidents
 from tocsin.store.database import Transaction, to_us
 from tocsin.store.incidents import AlertRow, IncidentRow
-from tocsin.store.sqlite import Sqlite, StoreSettings
+from tocsin.store.settings import StoreSettings
+from tocsin.store.sqlite import Sqlite
 
 NOW = datetime(2026, 11, 22, 14, 0, tzinfo=UTC)
 LEASE = timedelta(minutes=2)
@@ -183,7 +184,7 @@ class Counting:
 
     def __init__(self, store: Sqlite) -> None:
         self.store = store
-        self.deleted: dict[str, list[int]] = {"events": [], "incidents": []}
+        self.deleted: dict[str, list[int]] = {"events": [], "incidents": [], "roll_ups": []}
 
     async def run(self, step: Any, /, *args: Any, **kwargs: Any) -> Any:
         result = await self.store.run(step, *args, **kwargs)
@@ -204,7 +205,7 @@ async def test_deleting_goes_in_batches_until_nothing_is_left(store: Sqlite) -> 
     await store.run(fill)
     counting = Counting(store)
     await tidy(counting, DECIDE, KEEP, NOW)  # type: ignore[arg-type]
-    assert counting.deleted == {"events": [BATCH, BATCH, 1], "incidents": [BATCH, 0]}
+    assert counting.deleted == {"events": [BATCH, BATCH, 1], "incidents": [BATCH, 0], "roll_ups": [0]}
     assert [await count(store, table) for table in ("event", "incident", "alert")] == [0, 0, 0]
 
 
@@ -353,3 +354,33 @@ async def test_a_store_that_is_away_leaves_the_gauges_as_they_were(store: Sqlite
     assert gauge("tocsin_store_up") == 0
     assert gauge("tocsin_oldest_event_age_seconds") == DAY.total_seconds()
     assert gauge("tocsin_outbox_messages", channel="phone", state="due") == 1
+
+
+# -- the clock ----
+
+
+async def test_a_clock_that_was_put_back_lets_nothing_wait_for_hours(store: Sqlite) -> None:
+    back = timedelta(hours=5)
+    ahead = NOW + back
+    await store.run(events.insert, [event(1, ahead)])
+    await store.run(incident, "i1", ahead)
+    await store.run(send, "i1", ahead)
+    await store.run(channels.pause, "phone", ahead + timedelta(minutes=2), "throttled")
+    assert await store.run(events.claim, NOW, LEASE) == []
+    await mind_the_clock(store, back, NOW)
+    assert len(await store.run(events.claim, NOW, LEASE)) == 1
+    assert await store.run(deliveries.claim, "phone", NOW, LEASE) is None, "two minutes are still two minutes"
+    assert await store.run(deliveries.claim, "phone", NOW + timedelta(minutes=2), LEASE) is not None
+
+
+async def test_a_start_after_the_clock_was_put_back_finds_it_out_by_the_newest_webhook(store: Sqlite) -> None:
+    ahead = datetime.now(UTC) + timedelta(hours=5)
+    await store.run(events.insert, [event(1, ahead)])
+    await release(store)
+    assert len(await store.run(events.claim, datetime.now(UTC) + timedelta(seconds=1), LEASE)) == 1
+
+
+async def test_a_clock_that_is_set_right_moves_nothing(store: Sqlite) -> None:
+    await store.run(events.insert, [event(1, NOW + timedelta(seconds=50))])
+    await mind_the_clock(store, timedelta(seconds=50), NOW)
+    assert await store.run(events.claim, NOW, LEASE) == []

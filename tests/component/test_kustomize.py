@@ -55,7 +55,11 @@ def test_every_component_alone_on_the_base_is_valid(component: Path, tmp_path: P
 
 @pytest.mark.parametrize(
     "component",
-    [each for each in COMPONENTS if "resources" in read(each / "kustomization.yaml")[0]],
+    [
+        each
+        for each in COMPONENTS
+        if {"resources", "patches"} & read(each / "kustomization.yaml")[0].keys() == {"resources"}
+    ],
     ids=lambda each: each.name,
 )
 def test_every_component_that_brings_objects_renders_without_the_base(component: Path) -> None:
@@ -82,7 +86,8 @@ def examples() -> Iterator[Manifest]:
     seen = set()
     directories = [EXAMPLE, *(each for each in COMPONENTS if each.name == "httproute")]
     manifests = [manifest for directory in directories for manifest in rendered(directory)]
-    for manifest in [*manifests, *read(EXAMPLE / "ks.yaml")]:
+    (postgres,) = (each for each in COMPONENTS if each.name == "postgres")
+    for manifest in [*manifests, *read(EXAMPLE / "ks.yaml"), *read(postgres / "cluster.yaml")]:
         key = (manifest["apiVersion"], manifest["kind"])
         if key in SCHEMAS and key not in seen:
             seen.add(key)

@@ -1,8 +1,8 @@
-"""The store on a real file: commits, claims, conflicts, and what is left after a crash."""
+"""The store on a real file and on a real PostgreSQL: commits, claims, conflicts, and what is left after a crash."""
 
 import asyncio
 import sqlite3
-from collections.abc import AsyncIterator
+from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -12,8 +12,9 @@ from tocsin.decide import DecideSettings
 from tocsin.errors import StoreUnavailable
 from tocsin.model import AlertStatus, Message, Verdict
 from tocsin.store import channels, deliveries, events, incidents
-from tocsin.store.database import Transaction, from_us, new_id, to_us
+from tocsin.store.database import Store, Transaction, from_us, new_id, to_us
 from tocsin.store.incidents import AlertRow, IncidentRow, Overtaken
+from tocsin.store.postgres import Postgres
 from tocsin.store.sqlite import Sqlite
 
 NOW = datetime(2026, 11, 22, 14, 0, tzinfo=UTC)
@@ -21,11 +22,26 @@ LEASE = timedelta(minutes=2)
 
 
 @pytest.fixture
-async def store(tmp_path: Path) -> AsyncIterator[Sqlite]:
+def file(tmp_path: Path) -> Iterator[Sqlite]:
     database = Sqlite(str(tmp_path / "sub" / "tocsin.db"))
     database.open()
     yield database
     database.close()
+
+
+@pytest.fixture
+def server(postgres_url: str) -> Iterator[Postgres]:
+    database = Postgres(postgres_url)
+    database.open()
+    yield database
+    database.close()
+
+
+@pytest.fixture(params=["file", pytest.param("server", marks=pytest.mark.e2e)])
+def store(request: pytest.FixtureRequest) -> Store:
+    """Every promise of the store holds for both engines."""
+    database: Store = request.getfixturevalue(request.param)
+    return database
 
 
 def row(version: int = 0, *, incident_id: str = "i1", status: AlertStatus = AlertStatus.FIRING) -> IncidentRow:
@@ -46,7 +62,7 @@ def test_instants_survive_and_identities_sort_by_time() -> None:
     assert new_id(NOW) < new_id(NOW + timedelta(milliseconds=1))
 
 
-async def test_an_event_is_claimed_once_and_comes_back_when_its_lease_ends(store: Sqlite) -> None:
+async def test_an_event_is_claimed_once_and_comes_back_when_its_lease_ends(store: Store) -> None:
     await store.run(events.insert, [("e1", to_us(NOW), "{}", 1)])
     (claimed,) = await store.run_lightly(events.claim, NOW, LEASE)
     assert claimed.attempts == 1
@@ -57,7 +73,7 @@ async def test_an_event_is_claimed_once_and_comes_back_when_its_lease_ends(store
     assert await store.run_lightly(events.claim, NOW + 9 * LEASE, LEASE) == []
 
 
-async def test_a_batch_is_bounded_in_webhooks_and_in_alerts(store: Sqlite) -> None:
+async def test_a_batch_is_bounded_in_webhooks_and_in_alerts(store: Store) -> None:
     few, many = events.BATCH_ALERTS // 2, events.BATCH_ALERTS * 2
     arrived = [(f"e{at}", to_us(NOW) + at, "{}", alerts) for at, alerts in enumerate((few, few, 1, many, 1))]
     await store.run(events.insert, arrived)
@@ -69,14 +85,14 @@ async def test_a_batch_is_bounded_in_webhooks_and_in_alerts(store: Sqlite) -> No
     assert len(await store.run_lightly(events.claim, later, LEASE)) == events.BATCH_EVENTS
 
 
-async def test_release_gives_back_what_a_dead_process_had_claimed(store: Sqlite) -> None:
-    await store.run(events.insert, [("e1", to_us(NOW), "{}", 1)])
-    await store.run_lightly(events.claim, NOW, LEASE)
-    assert await store.run(events.release, NOW) == 1
-    assert await store.run_lightly(events.claim, NOW, LEASE)
+async def test_release_gives_back_what_a_dead_process_had_claimed(file: Sqlite) -> None:
+    await file.run(events.insert, [("e1", to_us(NOW), "{}", 1)])
+    await file.run_lightly(events.claim, NOW, LEASE)
+    assert await file.run(events.release, NOW) == 1
+    assert await file.run_lightly(events.claim, NOW, LEASE)
 
 
-async def test_two_events_cannot_both_write_an_incident_on_old_memory(store: Sqlite) -> None:
+async def test_two_events_cannot_both_write_an_incident_on_old_memory(store: Store) -> None:
     await store.run(incidents.record, row(), NOW)
     with pytest.raises(Overtaken):
         await store.run(incidents.record, row(incident_id="i2"), NOW)
@@ -85,7 +101,7 @@ async def test_two_events_cannot_both_write_an_incident_on_old_memory(store: Sql
         await store.run(incidents.record, row(1), NOW)
 
 
-async def test_memory_is_written_by_delivery_only(store: Sqlite) -> None:
+async def test_memory_is_written_by_delivery_only(store: Store) -> None:
     key = row().key
     await store.run(incidents.record, row(), NOW)
     await store.run(send)
@@ -98,7 +114,7 @@ async def test_memory_is_written_by_delivery_only(store: Sqlite) -> None:
     assert (after.told_at, after.told_verdict, after.pending_verdict) == (NOW, Verdict.UNEXPLAINED, None)
 
 
-async def test_a_dead_message_leaves_no_memory(store: Sqlite) -> None:
+async def test_a_dead_message_leaves_no_memory(store: Store) -> None:
     await store.run(incidents.record, row(), NOW)
     await store.run(send)
     delivery = await store.run_lightly(deliveries.claim, "phone", NOW, LEASE)
@@ -109,7 +125,7 @@ async def test_a_dead_message_leaves_no_memory(store: Sqlite) -> None:
     assert [entry[:3] for entry in await store.run(deliveries.backlog)] == [("phone", "dead", 1)]
 
 
-async def test_trouble_about_a_channel_is_no_memory_of_the_incident(store: Sqlite) -> None:
+async def test_trouble_about_a_channel_is_no_memory_of_the_incident(store: Store) -> None:
     await store.run(incidents.record, row(), NOW)
     await store.run(send, report="")
     delivery = await store.run_lightly(deliveries.claim, "phone", NOW, LEASE)
@@ -118,7 +134,7 @@ async def test_trouble_about_a_channel_is_no_memory_of_the_incident(store: Sqlit
     assert (await store.run(incidents.recall, [row().key]))[row().key].known_verdict is None
 
 
-async def test_order_inside_an_incident_and_pause_of_a_channel(store: Sqlite) -> None:
+async def test_order_inside_an_incident_and_pause_of_a_channel(store: Store) -> None:
     await store.run(incidents.record, row(), NOW)
     await store.run(send, delivery_id="d1")
     await store.run(send, delivery_id="d2")
@@ -138,7 +154,7 @@ async def test_order_inside_an_incident_and_pause_of_a_channel(store: Sqlite) ->
     assert await store.run_lightly(deliveries.claim, "phone", until, LEASE) is not None
 
 
-async def test_in_a_long_pause_each_message_comes_up_once_to_be_told_elsewhere(store: Sqlite) -> None:
+async def test_in_a_long_pause_each_message_comes_up_once_to_be_told_elsewhere(store: Store) -> None:
     await store.run(incidents.record, row(), NOW)
     await store.run(send, delivery_id="d1")
     until = NOW + timedelta(days=1)
@@ -151,7 +167,7 @@ async def test_in_a_long_pause_each_message_comes_up_once_to_be_told_elsewhere(s
     assert free is not None and free.held is None
 
 
-async def test_an_incident_grows_quiet_closes_and_is_pruned(store: Sqlite) -> None:
+async def test_an_incident_grows_quiet_closes_and_is_pruned(store: Store) -> None:
     settings = DecideSettings()
     await store.run(incidents.record, row(), NOW)
     await store.run(send)
@@ -170,13 +186,13 @@ async def test_an_incident_grows_quiet_closes_and_is_pruned(store: Sqlite) -> No
     assert await store.run(deliveries.backlog) == []
 
 
-async def test_a_silent_alertmanager_does_not_keep_an_incident_open_for_ever(store: Sqlite) -> None:
+async def test_a_silent_alertmanager_does_not_keep_an_incident_open_for_ever(store: Store) -> None:
     settings = DecideSettings()
     await store.run(incidents.record, row(), NOW)
     assert await store.run(incidents.close_quiet, NOW + settings.lost_after, settings) == 1
 
 
-async def test_concurrent_steps_share_commits_and_one_failure_spoils_only_itself(store: Sqlite) -> None:
+async def test_concurrent_steps_share_commits_and_one_failure_spoils_only_itself(store: Store) -> None:
     def broken(tx: Transaction) -> None:
         events.insert(tx, [("broken", to_us(NOW), "{}", 1)])
         raise ValueError("broken")
@@ -189,12 +205,12 @@ async def test_concurrent_steps_share_commits_and_one_failure_spoils_only_itself
     }
 
 
-async def test_a_full_disk_is_unavailable_and_then_works_again(store: Sqlite) -> None:
-    await store.run(lambda tx: tx.execute("PRAGMA max_page_count = 40").fetchall())
+async def test_a_full_disk_is_unavailable_and_then_works_again(file: Sqlite) -> None:
+    await file.run(lambda tx: tx.execute("PRAGMA max_page_count = 40").fetchall())
     with pytest.raises(StoreUnavailable, match="full"):
-        await store.run(events.insert, [("big", to_us(NOW), "x" * 1_000_000, 1)])
-    await store.run(lambda tx: tx.execute("PRAGMA max_page_count = 100000").fetchall())
-    await store.run(events.insert, [("big", to_us(NOW), "x" * 1_000_000, 1)])
+        await file.run(events.insert, [("big", to_us(NOW), "x" * 1_000_000, 1)])
+    await file.run(lambda tx: tx.execute("PRAGMA max_page_count = 100000").fetchall())
+    await file.run(events.insert, [("big", to_us(NOW), "x" * 1_000_000, 1)])
 
 
 async def test_what_was_answered_is_in_the_file_when_the_process_is_gone(tmp_path: Path) -> None:

@@ -5,9 +5,9 @@ import re
 import signal
 import subprocess
 import textwrap
-from collections.abc import AsyncIterator, Callable, Sequence
-from contextlib import AbstractContextManager, asynccontextmanager
-from datetime import UTC, datetime, timedelta
+from collections.abc import AsyncIterator, Callable
+from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -15,15 +15,16 @@ import aiohttp
 import pytest
 import yaml
 
+import real_alertmanager
 from fake_ntfy import FakeNtfy
 from kit import Process, tocsin, until
-from tocsin.demo import alertmanager
+from real_alertmanager import fire
 from tocsin.demo.program import free_port
 
 pytestmark = pytest.mark.e2e
 
 TOKEN = "sekret"
-QUICK = {"group_wait": "0s", "group_interval": "1s", "repeat_interval": "1s", "bearer": TOKEN}
+running = partial(real_alertmanager.running, bearer=TOKEN)
 STRANGER = {
     "alertname": "EgressNovelDestination",
     "namespace": "media",
@@ -31,30 +32,6 @@ STRANGER = {
     "destination": "files.paste-drop.example",
     "severity": "warning",
 }
-
-
-@asynccontextmanager
-async def running(webhooks: Sequence[str], **settings: Any) -> AsyncIterator[str]:
-    """A real Alertmanager that posts to `webhooks`; it starts and stops off the event loop."""
-    context: AbstractContextManager[str] = alertmanager.running(webhooks, **{**QUICK, **settings})
-    url = await asyncio.to_thread(context.__enter__)
-    try:
-        yield url
-    finally:
-        await asyncio.to_thread(context.__exit__, None, None, None)
-
-
-async def fire(url: str, *labels: dict[str, str], starts_at: datetime | None = None, over: bool = False) -> None:
-    """Posts alerts as Prometheus does; with `over` they have just ended."""
-    now = datetime.now(UTC)
-    starts_at = starts_at or now
-    ends_at = now if over else now + timedelta(minutes=5)
-    alerts = [
-        {"labels": each, "annotations": {}, "startsAt": starts_at.isoformat(), "endsAt": ends_at.isoformat()}
-        for each in labels
-    ]
-    async with aiohttp.ClientSession() as session, session.post(f"{url}/api/v2/alerts", json=alerts) as response:
-        assert response.status == 200, await response.text()
 
 
 async def metric(process: Process, pattern: str) -> float:

@@ -97,7 +97,7 @@ HELP = {
     "resolve": ("no configuration file", "--repo", "--rev", "--namespace", "--pod", "--batch", "--root", "unresolved"),
     "policies": ("audit", "egress"),
     "rules": ("PrometheusRule", "--plain", "Mimir", "--output", "kustomize/components/rules", "apps.yaml"),
-    "store": ("backup", "restore", "SQLite"),
+    "store": ("backup", "restore", "copy"),
     "schema": ("JSON Schema", "--example", "every default", "--openapi"),
     "demo": ("real Prometheus and Alertmanager", "--once", "0 only if the right messages arrived"),
 }  # fmt: skip

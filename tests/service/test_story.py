@@ -29,9 +29,10 @@ def source() -> Source:
     return Source()
 
 
-@pytest.fixture
-def house(tmp_path: Path, phone: Phone, source: Source):
-    house = House(tmp_path / "tocsin.db", [phone], source)
+@pytest.fixture(params=["sqlite", pytest.param("postgresql", marks=pytest.mark.e2e)])
+def house(request: pytest.FixtureRequest, tmp_path: Path, phone: Phone, source: Source):
+    where = tmp_path / "tocsin.db" if request.param == "sqlite" else request.getfixturevalue("postgres_url")
+    house = House(where, [phone], source)
     yield house
     house.store.close()
 

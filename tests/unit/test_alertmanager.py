@@ -98,6 +98,13 @@ def test_unknown_keys_and_not_a_number_are_ignored() -> None:
     assert parse(b'{"version": "4", "alerts": [], "x": NaN, "y": {"z": [1e999]}}').alerts == ()
 
 
+def test_a_nul_becomes_a_character_that_every_database_takes() -> None:
+    labels = {"destination": "a\0\0b", "odd\0": "\\u0000 \\\0"}
+    (read,) = parse(body({"labels": labels})).alerts
+    assert read.labels["destination"] == "a\ufffd\ufffdb"
+    assert read.labels["odd\ufffd"] == "\\u0000 \\\ufffd", "what only looks like one stays"
+
+
 def test_an_absurd_count_of_truncated_alerts_still_fits_a_database() -> None:
     assert parse(body(truncatedAlerts=10**40)).truncated == 2**31 - 1
 

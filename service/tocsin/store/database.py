@@ -33,7 +33,8 @@ class Rows(Protocol):
 class Transaction(Protocol):
     """An open transaction. Statements use `?` for parameters and the SQL that SQLite and PostgreSQL share.
 
-    What only PostgreSQL needs, because several processes write to it, stands in `/*postgresql ...*/`: a comment to SQLite.
+    What only PostgreSQL needs, because several processes write to it, stands in `/*postgresql ...*/`, for SQLite a
+    comment.
     """
 
     def execute(self, sql: str, parameters: Sequence[Any] = (), /) -> Rows: ...

@@ -167,7 +167,7 @@ def may_tell_trouble(tx: Transaction, channel: str, now: datetime, every: timede
 
 
 def release(tx: Transaction, now: datetime, owners: Sequence[int] = (0,)) -> int:
-    """Makes due what processes that are gone had claimed; in SQLite every claim is that of the one that owned the file."""
+    """Makes due what processes that are gone had claimed; in SQLite there is one owner, whoever owned the file."""
     marks = ", ".join("?" * len(owners))
     return tx.execute(
         f"UPDATE delivery SET state = 'due', due_at = ? WHERE state = 'claimed' AND owner IN ({marks})",

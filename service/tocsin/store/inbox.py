@@ -53,6 +53,7 @@ class Inbox:
         batch.failure = StoreUnavailable("the webhook was given up before it was stored")
         try:
             async with asyncio.timeout(COMMIT_WITHIN), self._committing:
+                await asyncio.sleep(0)  # what the loop has read at the same time joins
                 self._open = None
                 free = self.hands.free
                 given, rest = batch.arrived[:free], batch.arrived[free:]

@@ -87,6 +87,8 @@ def recall(tx: Transaction, keys: Collection[Key], mode: Mode = Mode.LIVE) -> di
             f" WHERE state <> 'closed' AND key IN ({_marks(chunk)})",
             chunk,
         ).fetchall()
+        if not rows:
+            continue  # PostgreSQL takes no empty list
         ids = [row[0] for row in rows]
         firing: dict[str, dict[str, datetime]] = {incident_id: {} for incident_id in ids}
         unsent = _unsent(tx, ids)

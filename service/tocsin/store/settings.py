@@ -18,10 +18,10 @@ class StoreSettings(Section):
     )
     url: SecretStr | None = Field(
         None,
-        description="PostgreSQL in place of the file, for several replicas: postgresql://user:password@host:5432/database. "
-        "Set one of url and url_file.",
+        description="PostgreSQL in place of the file, for several replicas: "
+        "postgresql://user:password@host:5432/database. A mirror of the GitOps repository still lies beside `path`.",
     )
-    url_file: Path | None = None
+    url_file: Path | None = Field(None, description="File that holds `url`.")
     keep_events: Duration = Field(
         timedelta(days=7), gt=timedelta(0), description="Webhooks that were fully processed are deleted after this."
     )
