@@ -105,10 +105,8 @@ async def test_two_alertmanagers_that_do_not_know_each_other_tell_it_once(
         began = datetime.now(UTC)
         await asyncio.gather(*(fire(url, STRANGER, starts_at=began) for url in (first, second)))
         await reaches(process, r'tocsin_webhooks_total\{code="200"\}', 2)
-        await reaches(process, r"tocsin_decisions_total", 2)
         await until(told(ntfy, 1))
-        await reaches(process, DUPLICATES, 1)
-        assert len(ntfy.received) == 1
+    assert len(ntfy.received) == 1, "what it had was worked on to the end, one by one or together"
 
 
 async def test_what_fires_while_the_receiver_is_away_is_told_when_it_is_back(
