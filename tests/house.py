@@ -6,6 +6,8 @@ from datetime import datetime, timedelta
 from functools import partial
 from pathlib import Path
 
+import pytest
+
 from kit import START, body
 from tocsin import apps_file
 from tocsin.findings import Findings, Inquiry
@@ -115,3 +117,15 @@ def _release(tx: Transaction) -> None:
     for table, release in (("event", events.release), ("delivery", deliveries.release)):
         owners = [row[0] for row in tx.execute(f"SELECT DISTINCT owner FROM {table}").fetchall()]
         release(tx, NOW, owners or [0])
+
+
+@pytest.fixture
+def phone() -> Phone:
+    """A channel."""
+    return Phone()
+
+
+@pytest.fixture
+def source() -> Source:
+    """An enricher."""
+    return Source()

@@ -60,7 +60,7 @@ async def keep_house(database: Database, decide: DecideSettings, store: StoreSet
         began, now = time.monotonic(), datetime.now(UTC)
         try:
             await mind_the_clock(database, expected - now, now)
-            await tidy(database, decide, store, datetime.now(UTC))
+            await tidy(database, decide, store, now)
         except StoreUnavailable as failure:
             log.warning("housekeeping_failed", error=str(failure))
         except Exception as failure:

@@ -79,6 +79,11 @@ class Priority(StrEnum):
     HIGH = "high"
     URGENT = "urgent"
 
+    @property
+    def rank(self) -> int:
+        """Position in rising order of loudness, from 0."""
+        return list(Priority).index(self)
+
 
 @dataclass(frozen=True, slots=True)
 class Alert:

@@ -1,7 +1,7 @@
 """What leaves through a channel next: one message, many in one, or nothing yet."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import datetime, timedelta
 
 from tocsin.pace import Pace, StormSettings, Traffic, hold_for, loud_may_pass, pace
@@ -14,17 +14,9 @@ from tocsin.store.roll_ups import Bundle
 Outgoing = Delivery | Bundle
 
 
-@dataclass(frozen=True, slots=True)
-class Limits:
-    """How fast one channel is told."""
-
-    storm: StormSettings
-    per_hour: int
-
-
-def take(tx: Transaction, channel: str, now: datetime, lease: timedelta, limits: Limits) -> Outgoing | None:
+def take(tx: Transaction, channel: str, now: datetime, lease: timedelta, storm: StormSettings) -> Outgoing | None:
     """Claims what may leave now, for `lease`; None when nothing may."""
-    traffic = roll_ups.traffic(tx, channel, limits.storm.within, limits.storm.own_messages + 1, now)
+    traffic = roll_ups.traffic(tx, channel, storm.within, storm.own_messages + 1, now)
     if not traffic.waiting:
         return None
     how = channels.state(tx, channel, now)
@@ -32,26 +24,26 @@ def take(tx: Transaction, channel: str, now: datetime, lease: timedelta, limits:
         return deliveries.claim(tx, channel, now, lease)
     if how.failing_since is not None and channels.probed(tx, channel, now):
         return None
-    speed = pace(traffic, limits.storm, limits.per_hour, now)
+    speed = pace(traffic, storm, now)
     if speed is Pace.OWN:
         if traffic.held_until is not None:
             roll_ups.hold(tx, channel, None, 0)
         return deliveries.claim(tx, channel, now, lease)
     if speed is Pace.HOLD:
-        roll_ups.hold(tx, channel, now + hold_for(traffic, limits.storm, limits.per_hour), traffic.roll_ups)
-    if loud_may_pass(traffic, limits.storm, limits.per_hour):
+        roll_ups.hold(tx, channel, now + hold_for(traffic, storm), traffic.roll_ups)
+    if loud_may_pass(traffic, storm):
         loud = deliveries.claim(tx, channel, now, lease, only_loud=True)
         if loud is not None:
             return loud
-    return _together(tx, channel, now, lease, traffic, limits) if speed is Pace.TOGETHER else None
+    return _together(tx, channel, now, lease, traffic, storm) if speed is Pace.TOGETHER else None
 
 
 def take_for(
-    tx: Transaction, channel: str, most: int, now: datetime, lease: timedelta, limits: Limits
+    tx: Transaction, channel: str, most: int, now: datetime, lease: timedelta, storm: StormSettings
 ) -> Iterator[Outgoing]:
     """Claims as much as `most` hands of a channel could send at once."""
     for _ in range(most):
-        taken = take(tx, channel, now, lease, limits)
+        taken = take(tx, channel, now, lease, storm)
         if taken is None:
             return
         yield taken
@@ -63,13 +55,13 @@ def sum_up_bundle(tx: Transaction, bundle: Bundle, now: datetime) -> RollUp:
 
 
 def _together(
-    tx: Transaction, channel: str, now: datetime, lease: timedelta, traffic: Traffic, limits: Limits
+    tx: Transaction, channel: str, now: datetime, lease: timedelta, traffic: Traffic, storm: StormSettings
 ) -> Outgoing | None:
     if roll_ups.due(tx, channel, now) < 2:
-        roll_ups.hold(tx, channel, now + hold_for(traffic, limits.storm, limits.per_hour), traffic.roll_ups)
+        roll_ups.hold(tx, channel, now + hold_for(traffic, storm), traffic.roll_ups)
         return deliveries.claim(tx, channel, now, lease)
     # Until it is settled, for as long as the first one gathered: other lanes shall not begin the next one meanwhile.
-    roll_ups.hold(tx, channel, now + limits.storm.gather, traffic.roll_ups)
+    roll_ups.hold(tx, channel, now + storm.gather, traffic.roll_ups)
     bundle_id = new_id(now)
     roll_ups.claim(tx, bundle_id, channel, now, lease)
     return roll_ups.bundle(tx, bundle_id, channel)
@@ -81,10 +73,10 @@ def settle_sent(tx: Transaction, delivery: Delivery, now: datetime) -> None:
     roll_ups.dispatched(tx, delivery.id, delivery.channel, now)
 
 
-def confirm(tx: Transaction, bundle: Bundle, now: datetime, limits: Limits) -> None:
+def confirm(tx: Transaction, bundle: Bundle, now: datetime, storm: StormSettings) -> None:
     """Counts a roll-up that the provider confirmed, and gathers for the next one; its members are settled after it."""
     channels.works(tx, bundle.channel)
     roll_ups.dispatched(tx, bundle.id, bundle.channel, now)
-    traffic = roll_ups.traffic(tx, bundle.channel, limits.storm.within, 0, now)
-    until = now + hold_for(replace(traffic, roll_ups=traffic.roll_ups + 1), limits.storm, limits.per_hour)
+    traffic = roll_ups.traffic(tx, bundle.channel, storm.within, 0, now)
+    until = now + hold_for(replace(traffic, roll_ups=traffic.roll_ups + 1), storm)
     roll_ups.hold(tx, bundle.channel, until, traffic.roll_ups + 1)

@@ -71,10 +71,10 @@ class Traffic:
     roll_ups: int = 0
 
 
-def pace(traffic: Traffic, settings: StormSettings, per_hour: int, now: datetime) -> Pace:
+def pace(traffic: Traffic, settings: StormSettings, now: datetime) -> Pace:
     """What may leave now."""
     crowded = traffic.recent + traffic.waiting > settings.own_messages
-    calm = not crowded and not _full(traffic, settings, per_hour)
+    calm = not crowded and not _full(traffic, settings)
     if traffic.held_until is None:
         return Pace.OWN if calm else Pace.HOLD
     if calm and traffic.waiting <= 1:
@@ -84,20 +84,20 @@ def pace(traffic: Traffic, settings: StormSettings, per_hour: int, now: datetime
     return Pace.GATHER if gathering else Pace.TOGETHER
 
 
-def loud_may_pass(traffic: Traffic, settings: StormSettings, per_hour: int) -> bool:
+def loud_may_pass(traffic: Traffic, settings: StormSettings) -> bool:
     """Whether a suspicious incident is told by itself although messages are gathered."""
-    return traffic.recent < 2 * settings.own_messages and not _full(traffic, settings, per_hour)
+    return traffic.recent < 2 * settings.own_messages and not _full(traffic, settings)
 
 
-def hold_for(traffic: Traffic, settings: StormSettings, per_hour: int) -> timedelta:
+def hold_for(traffic: Traffic, settings: StormSettings) -> timedelta:
     """How long messages are gathered before the next roll-up."""
-    if _full(traffic, settings, per_hour):
+    if _full(traffic, settings):
         return settings.gather_at_most
     doubled: timedelta = settings.gather * (1 << min(traffic.roll_ups, 20))
     return min(doubled, settings.gather_at_most)
 
 
-def _full(traffic: Traffic, settings: StormSettings, per_hour: int) -> bool:
+def _full(traffic: Traffic, settings: StormSettings) -> bool:
     """Near the hour's limit what is left of it is kept for roll-ups."""
-    kept = min(math.ceil(HOUR / settings.gather_at_most), per_hour - 1)
-    return traffic.hour >= per_hour - kept
+    kept = min(math.ceil(HOUR / settings.gather_at_most), settings.per_hour - 1)
+    return traffic.hour >= settings.per_hour - kept

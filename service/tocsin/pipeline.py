@@ -120,11 +120,12 @@ class Pipeline:
             together = []
         waiting = {event.id: event for event in claimed}
         for run in together:
-            if len(run.events) > 1 and await self._work_on_run(run, now):
-                waiting = {each: event for each, event in waiting.items() if each not in set(run.events)}
-            else:
-                for each in run.events:
-                    await self._work_on_event(waiting.pop(each), now)
+            members = [waiting.pop(each) for each in run.events]
+            if len(members) == 1:
+                await self._work_on_event(members[0], now, run)
+            elif not await self._work_on_run(run, now):
+                for event in members:
+                    await self._work_on_event(event, now)
         for event in waiting.values():
             await self._work_on_event(event, now)
 
@@ -138,12 +139,14 @@ class Pipeline:
             return False
         return True
 
-    async def _work_on_event(self, event: Event, now: datetime) -> None:
+    async def _work_on_event(self, event: Event, now: datetime, run: Run | None = None) -> None:
+        """Explains one event, which `run` holds where it was parsed already."""
         try:
             with _timed("advance"):
-                run = Run()
-                with _timed("parse"):
-                    run.add(event.id, alertmanager.parse(event.body))
+                if run is None:
+                    run = Run()
+                    with _timed("parse"):
+                        run.add(event.id, alertmanager.parse(event.body))
                 await self._advance(run, now)
         except Overtaken:
             await self._database.run(events.postpone, event.id, now, "another event changed the same incident")
@@ -208,7 +211,7 @@ class Pipeline:
             room = {name: hands.free for name, hands in self.teller.outboxes.items()}
             settled = event_ids if at == len(slices) - 1 else ()
             given = await self._database.run_lightly(
-                store, settled, each, now, self._mode, room, DELIVERY_LEASE, self.teller.limits
+                store, settled, each, now, self._mode, room, DELIVERY_LEASE, self.teller.storms
             )
             for outgoing in given:
                 self.teller.outboxes[outgoing.channel].give(outgoing)

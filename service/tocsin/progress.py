@@ -12,8 +12,9 @@ from tocsin.decide import Action, Decision, Memory
 from tocsin.errors import TemporaryError
 from tocsin.findings import Gap
 from tocsin.model import Kind, Message, Mode, NoticeReason, Priority, Verdict
-from tocsin.outbox import Limits, Outgoing, take_for
+from tocsin.outbox import Outgoing, take_for
 from tocsin.outlet import Outlet
+from tocsin.pace import StormSettings
 from tocsin.report import Report
 from tocsin.retry import RetrySettings, next_probe, next_try
 from tocsin.store import channels, deliveries, events, incidents
@@ -53,11 +54,11 @@ def store(
     mode: Mode,
     room: Mapping[str, int],
     lease: timedelta,
-    limits: Mapping[str, Limits],
+    storms: Mapping[str, StormSettings],
 ) -> list[Outgoing]:
     """Writes incidents, notices and deliveries, and settles the events.
 
-    `room` is how many messages of each channel could leave at once; as many, where its `limits` allow, are claimed for
+    `room` is how many messages of each channel could leave at once; as many, where its `storms` allow, are claimed for
     `lease` and returned. Raises Overtaken, writing nothing, when an incident changed since it was recalled.
     """
     for plan in plans:
@@ -76,7 +77,7 @@ def store(
     return [
         taken
         for channel in sorted(addressed & room.keys())
-        for taken in take_for(tx, channel, room[channel], now, lease, limits[channel])
+        for taken in take_for(tx, channel, room[channel], now, lease, storms[channel])
     ]
 
 

@@ -76,13 +76,13 @@ def sum_up(totals: Totals, entries: Sequence[Entry], now: datetime) -> RollUp:
         cause=causes[0] if causes else "No common cause shows: look at them one by one.",
         remarks=(*causes[1:], *_gaps(reports)),
         named=tuple(named),
-        priority=max((Priority(report["priority"]) for report in reports), key=_loudness, default=Priority.DEFAULT),
+        priority=max(
+            (Priority(report["priority"]) for report in reports),
+            key=lambda priority: priority.rank,
+            default=Priority.DEFAULT,
+        ),
         written_at=now,
     )
-
-
-def _loudness(priority: Priority) -> int:
-    return list(Priority).index(priority)
 
 
 def _causes(totals: Totals, reports: Sequence[Mapping[str, Any]], now: datetime) -> Iterator[str]:

@@ -13,7 +13,7 @@ from tocsin import metrics, outbox
 from tocsin.errors import PermanentError, TemporaryError
 from tocsin.hands import Hands
 from tocsin.model import Message, Mode
-from tocsin.outbox import Limits, Outgoing
+from tocsin.outbox import Outgoing
 from tocsin.outlet import Outlet
 from tocsin.pace import StormSettings
 from tocsin.progress import bury, put_off
@@ -31,7 +31,7 @@ SLOW = 0.1
 
 
 class Teller:
-    """Steps over the outbox. `outboxes` are told of rows that they may work on; `limits` say how fast each is told."""
+    """Steps over the outbox. `outboxes` are told of rows that they may work on; `storms` say how fast each is told."""
 
     def __init__(
         self,
@@ -42,7 +42,7 @@ class Teller:
         mode: Mode,
     ) -> None:
         self.outboxes: Mapping[str, Hands[Outgoing]] = {}
-        self.limits = {outlet.name: Limits(storm, outlet.per_hour or storm.per_hour) for outlet in outlets}
+        self.storms = {outlet.name: _of_channel(storm, outlet.per_hour) for outlet in outlets}
         self._mode = mode
         self._database = database
         self._retry = retry
@@ -64,7 +64,7 @@ class Teller:
         """One message, or in a storm many as one; None when nothing may leave now, in mode shadow always."""
         if not self.sends:
             return None
-        return await self._database.run_lightly(outbox.take, channel, now, DELIVERY_LEASE, self.limits[channel])
+        return await self._database.run_lightly(outbox.take, channel, now, DELIVERY_LEASE, self.storms[channel])
 
     async def work_on_outgoing(self, outgoing: Outgoing, now: datetime) -> None:
         """Sends what was claimed and settles it, whatever happens."""
@@ -91,7 +91,7 @@ class Teller:
         summary = await self._database.run_lightly(outbox.sum_up_bundle, bundle, now)
         failure = await self._send(self._outlets[bundle.channel].render_roll_up(summary), bundle.id)
         if failure is None:
-            await self._database.run_lightly(outbox.confirm, bundle, now, self.limits[bundle.channel])
+            await self._database.run_lightly(outbox.confirm, bundle, now, self.storms[bundle.channel])
             while await self._database.run_lightly(roll_ups.settle_sent, bundle, now):
                 pass
             metrics.ROLLED_UP.labels(bundle.channel).inc(summary.totals.incidents)
@@ -170,6 +170,10 @@ class Teller:
         """Says that a message of these channels may be due."""
         for channel in channels:
             self.outboxes[channel].wake()
+
+
+def _of_channel(storm: StormSettings, per_hour: int | None) -> StormSettings:
+    return storm if per_hour is None else storm.model_copy(update={"per_hour": per_hour})
 
 
 def _from_the_answer_on(

@@ -115,7 +115,7 @@ class Threads:
                 call.left = True
                 self._idle += 1  # before its caller goes on and has the next question
             with suppress(RuntimeError):  # the loop was closed meanwhile
-                call.loop.call_soon_threadsafe(_settle, call.answer, result, failure)
+                call.loop.call_soon_threadsafe(settle, call.answer, result, failure)
 
     def _take(self) -> _Call | None:
         with self._changed:
@@ -130,7 +130,8 @@ class Threads:
             return call
 
 
-def _settle(answer: asyncio.Future[Any], result: Any, failure: BaseException | None) -> None:
+def settle(answer: asyncio.Future[Any], result: Any, failure: BaseException | None) -> None:
+    """Gives a future its outcome, on its loop; whoever waited may have gone."""
     if answer.done():
         return
     if failure is None:

@@ -71,7 +71,7 @@ def _answered(process: Process, mode: GenerationMode, examples: int) -> dict[int
 
 @pytest.mark.parametrize("mode", GenerationMode)
 async def test_the_process_answers_as_described(process: Process, mode: GenerationMode) -> None:
-    statuses = await asyncio.to_thread(_answered, process, mode, 150)
+    statuses = await asyncio.to_thread(_answered, process, mode, 250)
     assert set(statuses) <= {200, 400}
     assert statuses[400 if mode is GenerationMode.NEGATIVE else 200] >= 50
 

@@ -25,16 +25,6 @@ NEW = Findings(lookups={"paste-drop.example": Lookups("paste-drop.example", neig
 
 
 @pytest.fixture
-def phone() -> Phone:
-    return Phone()
-
-
-@pytest.fixture
-def source() -> Source:
-    return Source()
-
-
-@pytest.fixture
 def house(tmp_path: Path, phone: Phone, source: Source) -> Iterator[House]:
     house = House(tmp_path / "tocsin.db", [phone], source, mode="shadow")
     yield house

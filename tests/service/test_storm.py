@@ -20,16 +20,6 @@ STORM = StormSettings()
 
 
 @pytest.fixture
-def phone() -> Phone:
-    return Phone()
-
-
-@pytest.fixture
-def source() -> Source:
-    return Source()
-
-
-@pytest.fixture
 def house(tmp_path: Path, phone: Phone, source: Source) -> Iterator[House]:
     house = House(tmp_path / "tocsin.db", [phone], source)
     yield house

@@ -19,16 +19,6 @@ from tocsin.store import channels, deliveries, events, incidents
 from tocsin.store.database import new_id, to_us
 
 
-@pytest.fixture
-def phone() -> Phone:
-    return Phone()
-
-
-@pytest.fixture
-def source() -> Source:
-    return Source()
-
-
 @pytest.fixture(params=["sqlite", pytest.param("postgresql", marks=pytest.mark.e2e)])
 def house(request: pytest.FixtureRequest, tmp_path: Path, phone: Phone, source: Source):
     where = tmp_path / "tocsin.db" if request.param == "sqlite" else request.getfixturevalue("postgres_url")

@@ -81,6 +81,7 @@ def pause(tx: Transaction, channel: str, until: datetime, reason: str) -> None:
 
 def probed(tx: Transaction, channel: str, now: datetime) -> bool:
     """Whether a message is under way through the channel."""
+    # Both states are named as in the partial index: without them neither engine may use it.
     row = tx.execute(
         "SELECT 1 FROM delivery WHERE channel = ? AND state IN ('due', 'claimed') AND state = 'claimed' AND due_at > ?"
         " LIMIT 1",

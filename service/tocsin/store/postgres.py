@@ -33,6 +33,7 @@ from tocsin.store.postgres_line import (
     where,
 )
 from tocsin.store.presence import Presence
+from tocsin.threads import settle
 
 log = structlog.get_logger()
 
@@ -59,7 +60,7 @@ class _Job:
 
     def settle(self, result: Any, error: BaseException | None) -> None:
         with suppress(RuntimeError):  # the loop is gone: nobody waits for the answer
-            self.loop.call_soon_threadsafe(_settle, self.future, result, error)
+            self.loop.call_soon_threadsafe(settle, self.future, result, error)
 
 
 class Postgres:
@@ -265,12 +266,3 @@ def _is_final(failure: StoreUnavailable) -> bool:
     text = str(failure)
     refused = "password authentication failed" in text or "does not exist" in text
     return "newer tocsin" in text or refused or (said is not None and not said.startswith(("57", "08", "53")))
-
-
-def _settle(future: asyncio.Future[Any], result: Any, error: BaseException | None) -> None:
-    if future.done():
-        return
-    if error is None:
-        future.set_result(result)
-    else:
-        future.set_exception(error)

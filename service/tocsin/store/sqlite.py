@@ -23,6 +23,7 @@ from tocsin.errors import StoreUnavailable
 from tocsin.store.database import P, T, Transaction
 from tocsin.store.lock import Lock
 from tocsin.store.schema import migrate
+from tocsin.threads import settle
 
 log = structlog.get_logger()
 
@@ -38,14 +39,6 @@ class _Job:
     future: asyncio.Future[Any]
     result: Any = None
     error: BaseException | None = None
-
-    def settle(self) -> None:
-        if self.future.done():
-            return
-        if self.error is not None:
-            self.future.set_exception(self.error)
-        else:
-            self.future.set_result(self.result)
 
 
 class Sqlite:
@@ -174,7 +167,7 @@ def _bind(step: Callable[..., T], args: Any, kwargs: Any) -> Callable[[Transacti
 
 def _settle(jobs: list[_Job]) -> None:
     for job in jobs:
-        job.settle()
+        settle(job.future, job.result, job.error)
 
 
 def _as_unavailable(failure: Exception) -> Exception:
